@@ -6,9 +6,10 @@ The tasks are those of the tests, half of them for making the rules, half held o
 seed's two lists. Ways: always the cloud's model, always the local one, the nearest labelled tasks
 by the embedded embedder, the rules, and the rules with the nearest tasks where they know none. The
 nearest are nine of the development half (for one of its own tasks, of the others): most of them
-decide alone, and all of them must say local where the rules know nothing. Accuracy has a 95 % Wilson interval, a way is compared with the rules by McNemar's exact
-test, and CPU time is for one task in a new process: opening the embedder included. Costs are by the
-prices below, which are assumptions.
+decide alone, and all of them must say local where the rules know nothing. Accuracy has a 95 %
+Wilson interval, a way is compared with the rules by McNemar's exact test, and CPU time is for one
+task in a new process: opening the embedder included. Costs are by the prices below, which are
+assumptions.
 """
 
 import argparse

@@ -83,8 +83,8 @@ RULES = [
         "bump, update, upgrade, downgrade, pin, unpin, install, add, remove, uninstall, delete, "
         "refresh, regenerate, dedupe, move, take, dependency bump, dependency update, "
         "package update",
-        "package, dependenc*, devdependenc*, dep, lockfile, lock file, patch version, latest patch, "
-        "minor version, newer minor, eslint plugin, pre commit hook, <lockfile>",
+        "package, dependenc*, devdependenc*, dep, lockfile, lock file, patch version, "
+        "latest patch, minor version, newer minor, eslint plugin, pre commit hook, <lockfile>",
     ),
     Rule(
         "packages",
@@ -164,8 +164,9 @@ RULES = [
     Rule(
         "config",
         0.8,
-        "set, change, enable, disable, raise, lower, increase, decrease, reduce, turn on, turn off, "
-        "switch, switch on, switch off, add, remove, exclude, include, ignore, bump, rename, update",
+        "set, change, enable, disable, raise, lower, increase, decrease, reduce, turn on, "
+        "turn off, switch, switch on, switch off, add, remove, exclude, include, ignore, bump, "
+        "rename, update",
         _TOOLS,
     ),
     Rule("config", 0.7, "set", "<assignment>"),

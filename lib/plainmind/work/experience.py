@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..formats.work.session import check_agent
+from ..ground.environment import Environment
 from ..ground.errors import NoInput
 from ..ground.paths import Home
 from ..team.figures import AgentFigures, BoardRow
@@ -65,22 +66,11 @@ def _read(index: "Index", today: str, agent: str | None = None) -> list[AgentFig
 
 
 def award(
-    home: Home,
-    agent: str,
-    amount: int,
-    reason: str,
-    now: int,
-    author: tuple[str, bool],
-    dry_run: bool,
+    home: Home, agent: str, amount: int, reason: str, now: int, env: Environment, dry_run: bool
 ) -> dict[str, Any]:
-    """Log that the author (MIND_AGENT or '', whether it is a command of the model's) gives an agent
-    XP; the event. NotPermitted for what is not the author's to give."""
-    from ..formats.work.journal import Author, Mint  # not what looking needs
-    from ..truth.work import journal
+    """Log that whoever runs this gives an agent XP; the event. NotPermitted for an agent that may
+    not (`truth.work.journal.find_author`)."""
+    from ..truth.work import journal  # not what looking needs
 
     draft = {"type": "award", "agent": agent, "amount": amount, "reason": reason}
-    name, inside = author
-    event = journal.compose(draft, now, Mint(), Author(name, inside=inside))
-    if not dry_run:
-        journal.append(home, [event])
-    return event
+    return journal.log(home, [draft], now, journal.find_author(env), dry_run=dry_run)[0]

@@ -64,6 +64,8 @@ REFUSED = [
     (b'{"type":"task","type":"task"}\n', "'type' appears twice"),
     (b'{"type":"metric","value":NaN}\n', "NaN is not a number"),
     (line(duration_s=0).replace(b": 0}", b": 1e999}"), "duration_s: Infinity is out of range"),
+    (b'{"type":"route","evidence":{"a":[1e999]}}\n', 'evidence: {"a": [Infinity]} is not JSON'),
+    (b'{"type":"route","inputs":' + b'{"a":' * 20 + b"1" + b"}" * 21 + b"\n", "inputs: {"),
     (b'{"a":' + b"[" * 30_000 + b"\n", "nested too deep"),
     (b'{"a":"\xff"}\n', "not valid UTF-8"),
     (b'{"a":' + b"9" * 5000 + b"}\n", "Exceeds the limit"),

@@ -4,9 +4,11 @@ import json
 import os
 
 import pytest
+from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, NoInput, NotPermitted
 from plainmind.index import engine_in_use
 from plainmind.work import experience
+from scene import NOW
 
 TODAY = "2026-01-30"
 
@@ -105,16 +107,18 @@ def test_a_leaderboard(home):
     assert [row.rank for row in experience.read_board(opened(home), "xp")] == [1, 1]
 
 
-def test_an_award_is_an_event_and_none_in_a_dry_run(home):
-    give = lambda author, **more: experience.award(
-        home, "ux", 7, "for this", 1_769_783_035_120, author, **more
-    )
-    assert give(("", False), dry_run=True)["amount"] == 7
+def test_an_award_is_an_event_and_none_in_a_dry_run(home, monkeypatch):
+    def give(agent: str = "", turn: str = "", dry_run: bool = False) -> dict:
+        monkeypatch.setenv("MIND_AGENT", agent)
+        monkeypatch.setenv("MIND_TURN", turn)
+        return experience.award(home, "ux", 7, "for this", NOW, Environment(), dry_run)
+
+    assert give(dry_run=True)["amount"] == 7
     assert not os.path.exists(home.path("work"))
-    give(("", False), dry_run=False)
+    give()
     assert experience.read_one(opened(home), "ux", TODAY).xp == 7
-    for author in (("ux", False), ("backend", False), ("orchestrator", True)):
+    for author in (("ux",), ("backend",), ("orchestrator", "ab12 7"), ("", "ab12 7")):
         with pytest.raises(NotPermitted):
-            give(author, dry_run=False)
-    give(("orchestrator", False), dry_run=False)
+            give(*author)
+    give("orchestrator")
     assert experience.read_one(opened(home), "ux", TODAY).xp == 14

@@ -1,6 +1,7 @@
 """The journal of work on disk."""
 
 import os
+import tracemalloc
 
 import pytest
 from hostile import texts
@@ -49,6 +50,16 @@ def test_a_line_of_any_length_is_passed_over(home, length):
     first, long, last = journal.read(home)
     assert str(long).startswith("work/events.jsonl:2: a line of more than 64 KiB; put what is long")
     assert last.offset == first.bytes + length + 1
+
+
+def test_a_line_without_an_end_takes_no_memory(home):
+    journal.log(home, [TASK], NOW)
+    with open(home.path(grammar.PATH), "ab") as file:
+        file.write(b"x" * (32 * journal.PIECE))
+    tracemalloc.start()
+    assert len(list(journal.read(home))) == 1
+    assert tracemalloc.get_traced_memory()[1] < 8 * journal.PIECE
+    tracemalloc.stop()
 
 
 def test_secrets_are_masked_before_they_are_written(home):
