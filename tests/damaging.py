@@ -86,6 +86,7 @@ COMMANDS = [
     Command("work-xp"),
     Command("work-session show --session session-1767862800"),
     Command("work-log check"),
+    Command("agent-route --replay"),
     Command("agent-turn --dry-run --model openai:x --context cli/x which plants need water"),
     Command("discord-relay --status"),
     Command("mem-append --context cli/x --role user", "a new line", writes=True),
@@ -108,6 +109,7 @@ COMMANDS = [
     ),
     Command("work-log task agent=backend description='mend it'", writes=True),
     Command("work-xp --award 5 --reason 'a word' backend", writes=True),
+    Command("agent-route Fix the typos in the README", writes=True),
 ]
 
 
@@ -154,6 +156,7 @@ def fill(root: str) -> None:
     must(root, Command("mem-note --type user --name german", "Ann wants answers in German.\n"))
     must(root, Command("mem-note --observe --now 2026-01-01", "Seemed tired.\n"))
     must(root, Command("work-log metric name=latency value=41 at=2026-01-08T10:00:00Z"))
+    must(root, Command("agent-route Bump lodash to 4.17.21"))
     must(root, Command("work-session start --agent backend --session session-1767862800 --repo /r"))
     must(
         root, Command("work-session task 'the parser' --agent backend --session session-1767862800")

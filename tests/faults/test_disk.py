@@ -135,6 +135,7 @@ def test_a_full_disk_for_a_new_context_a_window_and_a_pin(disk):
         ["mem-pin", "--text", "x"],
         ["work-session", "start", "--agent", "backend"],
         ["work-log", "task", "agent=backend", "description=-"],
+        ["agent-route", "-"],
     ):
         code, printed, said = run(home, *argv, stdin=b"x" * 5000)
         assert (code, printed) == (74, "") and "no space left on device" in said, argv
@@ -185,6 +186,7 @@ def test_a_disk_that_can_only_be_read(disk):
         ["work-session", "start", "--agent", "backend"],
         ["work-session", "end", "--agent", "backend", "--session", "session-1769783035"],
         ["work-log", "lesson", "lesson=x"],
+        ["agent-route", "Fix the typos in the README"],
     ):
         code, printed, said = run(home, *argv, stdin=b'{"role":"user","content":"x"}')
         assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (
