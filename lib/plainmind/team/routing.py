@@ -78,9 +78,15 @@ def decide(
     rates: Rates | Callable[[Sequence[str]], Rates] | None = None,
     length: int | None = None,
 ) -> Decision:
-    """Where a task goes. Rates are asked for, of its kinds, only where they can move the decision;
-    `length` is in characters, of a task that is not given whole."""
-    reading = read(task, length)
+    """Where a task goes; `length` is in characters, of a task that is not given whole."""
+    return conclude(read(task, length), rates)
+
+
+def conclude(
+    reading: Reading, rates: Rates | Callable[[Sequence[str]], Rates] | None = None
+) -> Decision:
+    """Where a task goes by what was seen in it. Rates are asked for, of its kinds, only where they
+    can move the decision."""
     known: Rates = {}
     if reading.is_movable:
         kinds = list(dict.fromkeys(kind for kind, _ in reading.needs))

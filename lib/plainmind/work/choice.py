@@ -43,7 +43,8 @@ def choose(
     from . import routes
 
     router = routes.Router.of(memory)
-    made = router.decide(task, attached)
+    named = f"message '{message_id}'" if message_id else "a message"
+    made = router.decide_message(task, len(attached), f"{named} of {context}")
     if context and not memory.dry:
         made = router.log(made, _name_decision(context, message_id))
         message_id = message_id or made["id"]

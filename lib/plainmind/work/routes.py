@@ -6,6 +6,7 @@ know models.
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..ground.errors import BadData, NoInput, Usage
 from ..ground.paths import Home
 from ..team import routing
-from ..team.routing import Decision, Rates
+from ..team.routing import Decision, Rates, Reading
 
 if TYPE_CHECKING:
     from ..index.engine import Index
@@ -41,24 +42,36 @@ class Router(NamedTuple):
         rates = partial(read_rates, memory.home, memory.opened)
         return cls(memory.home, memory.now(), memory.env.mask, rates)
 
-    def decide(self, task: str, attached: Sequence[str] = ()) -> Fields:
+    def decide(self, task: str) -> Fields:
         """The decision on a task, with all that it was made from: the fields of a journal line.
         Usage for a task that says nothing."""
         task = task.strip("\n").encode(errors="replace").decode()
-        if not task.strip() and not attached:
+        if not task.strip():
             raise Usage("the task is empty", cure="give it as an argument or on standard input")
         length, task = len(task), self.mask(task)
-        inputs: Fields = {"rules": routing.version(), "characters": max(length, len(task))}
+        kept, length = task[: routing.LONGEST], max(length, len(task))
+        reading = routing.read(kept, length)
+        return self._conclude(kept, reading, {"characters": length})
+
+    def decide_message(self, text: str, attached: int, name: str) -> Fields:
+        """The decision on a message of a log, `name`. The line keeps what was seen in it, and none
+        of its own words: nobody could take them back."""
+        reading = routing.read(text, len(text))
         if attached:
-            inputs["attachments"] = len(attached)
-        kept = task[: routing.LONGEST] if task.strip() else "(none)"
-        made = _decide(kept, inputs, self.rates)
-        inputs["boundary"] = made.boundary
+            reading = Reading("attachments", against=(f"{attached} attached",))
+        words = (tuple(map(_hide_name, words)) for words in reading[2:])
+        reading = Reading(reading.rule, reading.needs, *words)
+        told = {"rule": reading.rule, "needs": [list(need) for need in reading.needs]}
+        return self._conclude(name, reading, {"reading": told})
+
+    def _conclude(self, task: str, reading: Reading, inputs: Fields) -> Fields:
+        made = routing.conclude(reading, self.rates)
+        inputs = {"rules": routing.version(), **inputs, "boundary": made.boundary}
         if made.rates:
             inputs["rates"] = {kind: dict(by_route) for kind, by_route in made.rates.items()}
         found = {"decision": made.decision, "rule": made.rule, "score": made.score}
         more = {"evidence": made.evidence, "inputs": inputs}
-        return {"type": "route", "task": kept, **found, **more}
+        return {"type": "route", "task": task, **found, **more}
 
     def log(self, decision: Fields, id: str | None = None) -> Fields:
         """Write a decision down; as it stands in the journal."""
@@ -92,11 +105,23 @@ def _count(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[int, float]]:
     }
 
 
-def _decide(task: str, inputs: Fields, rates: Rates | Callable[[Sequence[str]], Rates]) -> Decision:
-    if count := inputs.get("attachments"):
-        against = {"against": [f"{count} attached"]}
-        return Decision("cloud", "attachments", 0.0, routing.BOUNDARY, against, {})
-    return routing.decide(task, rates, inputs["characters"])
+def _hide_name(word: str) -> str:
+    """A word of the rules as it is; what was written in its place as '…': a file's name, a value."""
+    return word if re.fullmatch("[a-z0-9 ]+|U\\+.*", word) else "…"
+
+
+def _decide_again(decision: Fields) -> Decision:
+    inputs = decision["inputs"]
+    rates = {
+        kind: {route: (int(count), float(mean)) for route, (count, mean) in by_route.items()}
+        for kind, by_route in inputs.get("rates", {}).items()
+    }
+    if seen := inputs.get("reading"):
+        evidence = decision["evidence"]
+        words = (tuple(evidence.get(name, ())) for name in ("for", "doubts", "against"))
+        needs = tuple((str(kind), float(score)) for kind, score in seen["needs"])
+        return routing.conclude(Reading(seen["rule"], needs, *words), rates)
+    return routing.decide(decision["task"], rates, inputs["characters"])
 
 
 def to_record(decision: Fields) -> Fields:
@@ -154,21 +179,13 @@ def _is_void(id: str, voids: dict[str, list[str]], above: tuple[str, ...]) -> bo
 def find_difference(decision: Fields) -> str:
     """How the decision that follows from what a line recorded differs from the one recorded; '' if
     it does not."""
-    inputs = decision.get("inputs", {})
     try:
-        again = _decide(decision["task"], inputs, _read_rates(inputs))
+        again = _decide_again(decision)
     except (KeyError, TypeError, ValueError, AttributeError):
         return "has inputs that cannot be read"
     made = (again.decision, again.rule, again.score, again.evidence)
     if made == tuple(decision.get(key, {}) for key in ("decision", "rule", "score", "evidence")):
         return ""
     was = f"'{decision['decision']}' by '{decision['rule']}'"
-    why = "" if inputs.get("rules") == routing.version() else "; the rules have changed"
+    why = "" if decision["inputs"].get("rules") == routing.version() else "; the rules have changed"
     return f"was {was}, and is '{again.decision}' by '{again.rule}' when made again{why}"
-
-
-def _read_rates(inputs: Fields) -> Rates:
-    return {
-        kind: {route: (int(count), float(mean)) for route, (count, mean) in by_route.items()}
-        for kind, by_route in inputs.get("rates", {}).items()
-    }

@@ -45,6 +45,7 @@ def test_the_route_chooses_the_model_and_is_logged(routed, model, route, text, n
     assert (reply.meta["route"], reply.meta["model"]) == (logged, f"openai:{name}")
     lines = journal(routed)
     assert [line["decision"] for line in lines] == ([logged] if route == "auto" else [])
+    assert text not in json.dumps(lines), "the journal is never changed, and a log is forgotten"
     assert (f"route: {logged} " in routed.said) == (route == "auto")
 
 

@@ -44,12 +44,15 @@ def printed(made):
     return routes.to_line(made), json.dumps(routes.to_record(made))
 
 
-@pytest.mark.parametrize("attached", [(), ("a.png",)])
-def test_a_replay_prints_what_was_printed_and_finds_nothing(home, unsynced, attached):
+@pytest.mark.parametrize("way", ["task", "message", "attachment"])
+def test_a_replay_prints_what_was_printed_and_finds_nothing(home, unsynced, way):
     made = []
     for number, task in enumerate(TASKS):
         one = router(home, NOW + number, RATES)
-        made.append(printed(one.log(one.decide(task, attached))))
+        decision = (
+            one.decide(task) if way == "task" else one.decide_message(task, way != "message", "m")
+        )
+        made.append(printed(one.log(decision)))
     again = decisions(home)
     assert [printed(fields) for fields, _ in again] == made
     assert [difference for _, difference in again] == [""] * len(TASKS)
@@ -164,3 +167,20 @@ def test_the_last_rewards_of_a_kind_count(home, unsynced):
     )
     made = Router.of(memory).decide("Write a basic test for the slugify helper")
     assert made["inputs"]["rates"] == {"tests": {"local": (routes.RECENT, 1.0)}}
+
+
+@given(st.sampled_from(TASKS), st.text(max_size=40))
+def test_a_decision_on_a_message_has_none_of_its_own_words(task, text):
+    one = router(None, rates=RATES)
+    given_task = f"{task} in Kowalski.md {text}"
+    made, plain = one.decide_message(given_task, 0, "m"), one.decide(given_task)
+    assert (made["decision"], made["score"]) == (plain["decision"], plain["score"])
+    told = json.dumps([made["evidence"], made["task"], made["inputs"]])
+    assert "Kowalski" not in told and "4.17.21" not in told
+
+
+def test_an_edited_reading_is_told():
+    made = router(None, rates=RATES).decide_message("Fix the typos in the README", 0, "m")
+    for needs in ([["formatting", 0.1]], [], [["x"]]):
+        edited = {**made, "inputs": {**made["inputs"], "reading": {"rule": "", "needs": needs}}}
+        assert routes.find_difference(edited), needs
