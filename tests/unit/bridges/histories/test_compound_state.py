@@ -339,3 +339,23 @@ def test_an_option_that_events_of_work_do_not_have():
     reader = registry.load_reader("compound-state")
     with pytest.raises(Failure, match="--context: events of work have none"):
         importing.check_options("compound-state", reader, "a/b", None, False, None)
+
+
+def test_it_goes_into_the_journal_once_and_is_in_the_figures(command, home, tmp_path):
+    """As its user does it, twice; the sums are those of the events, not of the database."""
+    make_database(tmp_path / "agent-service.db")
+    make_states(tmp_path)
+    for _ in range(2):
+        lines = command("mem-import", "--from", "compound-state", tmp_path, home=home, code=65)
+        command("work-log", "-", stdin=lines, home=home)
+    assert lines.count(b"\n") == len({json.loads(line)["id"] for line in lines.splitlines()})
+    agents = [line.split("\t") for line in command("work-xp", home=home).decode().splitlines()]
+    known = {name: int(xp) for name, _, _, xp, *_ in agents if xp != "0"}
+    assert list(known) == ["backend"]
+    command("mem-index", "--verify", home=home)
+    with sqlite3.connect(f"file:{home.root}/index/mind.db?mode=ro", uri=True) as connection:
+        count = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                 for table in ("tasks", "llm_usage", "rewards", "campaigns", "user_commands")}  # fmt: skip
+    assert count == {
+        "tasks": 2, "llm_usage": 1, "rewards": 2, "campaigns": 1, "user_commands": 1,
+    }  # fmt: skip
