@@ -120,6 +120,27 @@ def test_the_tables_tell_the_story(night):
     ]  # fmt: skip
 
 
+def test_the_questions_of_the_manual_are_answered(night):
+    """Those of mind-work(7) that ask for no week before today."""
+    with open(os.path.join(ROOT, "lib/plainmind/index/sqlite/questions.sql")) as file:
+        blocks = [block.partition("\n") for block in file.read().split("\n\n")]
+    questions = {head.removeprefix("-- "): sql for head, _, sql in blocks}
+    ((_, status, tasks, failed, hours, _),) = ask(
+        night, questions["What did last night's session do?"]
+    )
+    assert (status, tasks, failed, hours) == ("completed", 4, 1, 8.0)
+    ((at, agent, what, error),) = ask(night, questions["Which tasks failed, and why?"])
+    assert (at, agent, what) == (
+        "2026-02-06T23:00:00.000Z", "verification", "Run every test against staging",
+    )  # fmt: skip
+    assert "ended with 69" in error
+    cost = ask(night, questions["What did each model cost on each day (of UTC)?"])
+    (cloud,) = (row for row in cost if row[1].startswith("command:"))
+    assert cloud[2:] == (7, 3600, 900, 0.06), "three answers, and four tries that failed"
+    (local,) = (row for row in cost if row[1] == "embedded")
+    assert (local[2], local[5]) == (1, 0.0)
+
+
 def test_what_they_earned(night):
     """One task failed, so nobody has the 75 of a session without; a retry is quick, too."""
     home, run, mail = night
