@@ -45,6 +45,22 @@ def open_file_below(root: str, part: str) -> BinaryIO:
     return _check_file(open_below(root, part, _READ), os.path.join(root, part))
 
 
+def is_unreadable(path: str) -> bool:
+    """Whether a file is, or may be, there and cannot be read now: nobody took its text out."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        if os.access(path, os.R_OK):
+            with open_file(path) as file:
+                file.read(1)
+            return False
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:  # its folder is closed, or the disk fails
+        return error.errno != errno.ELOOP
+    return True
+
+
 def open_direct(path: str) -> BinaryIO:
     """The same of an absolute path without any link in it, as `realpath` gives it: if somebody puts
     a link there meanwhile, OSError."""

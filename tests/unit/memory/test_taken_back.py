@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import threading
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -434,6 +435,53 @@ def test_what_cannot_be_read_is_not_told_and_stops_nobody(world, monkeypatch):
     assert world.check() == []
     os.unlink(path)
     assert world.check_all() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_read_for_a_while_costs_nothing(world, monkeypatch, kind):
+    """Nor with a new index meanwhile. Once it is gone for good, so are its vectors."""
+    world.append()
+    world.note()
+    world.embed()
+    path, access, content = world.one(kind), os.access, reading.page_content
+    sent = Fake()
+    monkeypatch.setattr(embedding, "_embedder", lambda memory, bulk=False: sent)
+
+    def close(patch) -> None:  # root may read anything
+        patch.setattr(os, "access", lambda it, how: it != path and access(it, how))
+        closed = lambda home, part: None if home.path(part) == path else content(home, part)
+        patch.setattr(reading, "page_content", closed)
+        os.chmod(path, 0o000)
+
+    for happen in (world.embed, lambda: shutil.rmtree(world.home.index), world.embed):
+        with monkeypatch.context() as patch:
+            close(patch)
+            happen()
+            world.recall()
+        os.chmod(path, 0o600)
+        world.embed()
+        assert sent.sent == []
+    with monkeypatch.context() as patch:
+        close(patch)
+        world.embed()
+    os.unlink(path)
+    assert world.check_all() == []
+
+
+@pytest.mark.skipif(not os.geteuid(), reason="root may look into any folder")
+def test_a_folder_that_is_closed_for_a_while_costs_nothing(world, monkeypatch):
+    world.append()
+    world.note()
+    world.embed()
+    sent = Fake()
+    monkeypatch.setattr(embedding, "_embedder", lambda memory, bulk=False: sent)
+    for folder in ("knowledge", "logs"):
+        os.chmod(world.home.path(folder), 0o000)
+        with suppress(OSError, Failure):
+            world.embed()
+        os.chmod(world.home.path(folder), 0o700)
+        world.embed()
+    assert sent.sent == [] and world.check_all() == []
 
 
 def test_what_moved_and_what_is_said_twice_keeps_its_vector(world):

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..reading import utf8
-from . import words, work
+from . import events, words, work
 from .index_file import VERSION, IndexFile
 
-_OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
+_OF_EVENTS = f"JOIN windows ON windows.id = events.id >> {events.BITS}"
 _SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = vectors.model"
 
 #: what must be the same however an index came about; ids depend on the order in which windows were
@@ -80,11 +80,3 @@ def says(db: sqlite3.Connection, text: str) -> bool:
         f"EXISTS (SELECT 1 FROM {place.split('.')[0]} WHERE instr({place}, ?1))" for place in places
     )
     return bool(db.execute(f"SELECT {sql}", (utf8(text),)).fetchone()[0])
-
-
-def purge(index: IndexFile, table: str) -> None:
-    """Words that are only marked as deleted go, and so does what a journal holds."""
-    with index.writing() as db:
-        db.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # FTS4 knows it, too
-    if index.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        index.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...formats import equality
 from ...formats import words as grammar
 from ...formats.evidence import COLUMNS, Episode, Evidence, IndexedEvent, Question, Scope, Totals
+from ...ground import regular
 from .. import reading
 from . import words
 from .index_file import Damaged, IndexFile, check, checksum
@@ -105,7 +106,8 @@ def _take_in_window(
     known = reading.WindowState(*row[1:]) if row else None
     read = reading.window(index.home, path, known, whole=whole)
     if read is None:
-        there = os.path.isfile(index.home.path(path))
+        if (there := regular.is_unreadable(index.home.path(path))) and removal:
+            removal.note_unreadable(path)
         return _forget(index, path, removal, "unreadable" if there else "gone")
     if read.again:
         _forget(index, path, removal, "changed")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
 from ...formats.page.link import LinkKey
+from ...ground import regular
 from .. import reading
 from ..reading import FileState, PageFile
 from . import words
@@ -46,26 +47,32 @@ def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]
     """Changed and gone pages; one of which only the time changed is noted when that settled."""
     select = f"SELECT id, {_STATE} FROM pages WHERE path = ?"
     work: list[tuple[PageFile, bool]] = []  # and whether its text is new
+    lost = [path for path, _ in gone]
     for file in changed:
         row = index.db.execute(select, (file.path,)).fetchone()
         if file.data is None:
+            lost.append(file.path)
             gone += [(file.path, row[0])] if row else []
         elif row is None or row[5] != file.digest:
             work.append((file, True))
         elif row[1:5] != file.state:
             work.append((file, False))
-    if not work and not gone:
+    closed = {path for path in lost if regular.is_unreadable(index.home.path(path))}
+    if not work and not gone and closed <= set(index.setting("unreadable") or ()):
         return
     from .removal import Removal
 
     touch = "UPDATE pages SET inode = ?, modified = ?, changed = ?, size = ? WHERE path = ?"
     with index.writing() as db:
         entities, removal = False, Removal(index)
+        for path in closed:
+            removal.note_unreadable(path)
         # another process may have done any of it while this one waited, and given an id to another
         # page
         for path, id in gone:
             if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, id)).fetchone():
-                removal.note_page(id)
+                if path not in closed:
+                    removal.note_page(id)
                 _forget(db, id)
                 entities = True
         for number, (file, new) in enumerate(work, 1):

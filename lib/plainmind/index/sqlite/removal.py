@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from ...ground import regular
 from .. import reading
 from .index_file import IndexFile
 
@@ -39,16 +40,21 @@ class Removal:
         self._embedded: dict[str, int] = {}
         self._came: list[Callable[[], Texts]] = []
         self._places: list[tuple[str, str]] = []
+        self._unreadable: set[str] = set()
 
     def note_window(self, path: str, span: tuple[int, int], what: str) -> None:
         """A window is about to go, or to be taken in again as it is now. `span`: the least and the
         greatest id of its events."""
         self._places.append((path, what))
-        if what != "unreadable":  # what it says may stand
+        if what != "unreadable":
             self._note(_of_window(self._index, path, *span))
 
     def note_page(self, page: int) -> None:
         self._note(_of_page(self._index, page))
+
+    def note_unreadable(self, path: str) -> None:
+        """What it says may stand: its vectors stay until it can be read again, or is gone."""
+        self._unreadable.add(path)
 
     def _note(self, texts: "Texts") -> None:
         self._old += texts[0]
@@ -69,6 +75,9 @@ class Removal:
 
     def settle(self) -> None:
         """Remember what is to be taken out of `vectors/`, and tell the texts."""
+        if self._unreadable:
+            before = self._index.setting("unreadable") or []
+            self._index.put_setting("unreadable", sorted({*before, *self._unreadable}))
         if not self._old:
             return
         db, home = self._index.db, self._index.home
@@ -135,11 +144,11 @@ def _of_page(index: IndexFile, page: int) -> "Texts":
 
 def purge(index: IndexFile) -> None:
     """Let the words go that a table of words only marks as deleted."""
-    from . import care
+    from . import words
 
     if tables := index.setting("words_left"):
         for table in tables:
-            care.purge(index, table)
+            words.purge(index, table)
         with index.writing():
             index.put_setting("words_left", [])
 
@@ -150,7 +159,12 @@ def hashes(index: IndexFile) -> "RemovedHashes":
 
     seen = set(chain(*index.db.execute("SELECT hash FROM removed")))
     held = set(map(content_hash, _likely(index))) if seen else set()
-    return RemovedHashes(seen - held, seen, known=index.setting("swept") is not None)
+    closed = index.setting("unreadable") or []
+    if closed and not any(map(regular.is_unreadable, map(index.home.path, closed))):
+        closed = []
+        with index.writing() as db:  # then every vector is looked at
+            db.execute("DELETE FROM settings WHERE name IN ('unreadable', 'swept')")
+    return RemovedHashes(seen - held, seen, bool(closed) or index.setting("swept") is not None)
 
 
 def _likely(index: IndexFile) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
 from ...ground.paths import Home
-from . import events
+from . import events, words
 from .index_file import Damaged, IndexFile, Outdated
 
 if TYPE_CHECKING:
@@ -238,12 +238,8 @@ class Store(IndexFile):
 
     def purge(self) -> None:
         self.look_at_pages()
-        from . import care
-
-        care.purge(self, "page_words")
+        words.purge(self, "page_words")
 
     def forget(self, windows: Sequence[str]) -> None:
-        from . import care
-
         events.take_in_again(self, windows)
-        care.purge(self, "words")
+        words.purge(self, "words")

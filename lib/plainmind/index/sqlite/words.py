@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ...formats.evidence import Posting, Term
 from ...formats.words import Words
+from .index_file import IndexFile
 
 #: places of words that one question may touch: rare words first, the most frequent are left out
 POSTINGS = 8000
@@ -100,3 +101,11 @@ def totals(db: sqlite3.Connection, fts5: bool) -> Iterable[tuple[str, int, int]]
         return db.execute("SELECT term, count(DISTINCT doc), count(*) FROM places GROUP BY term")
     db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.totals USING fts4aux(main, words)")
     return db.execute("SELECT term, documents, occurrences FROM totals WHERE col = '*'")
+
+
+def purge(index: IndexFile, table: str) -> None:
+    """Words that are only marked as deleted go, and so does what a journal holds."""
+    with index.writing() as db:
+        db.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # FTS4 knows it, too
+    if index.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        index.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
