@@ -246,30 +246,46 @@ def grown_windows(
     return sorted(window_heads.latest_by_window(heads)), position
 
 
-def changed_windows(home: Home, known: Mapping[str, int]) -> tuple[list[str], list[str]]:
-    """(windows that are new or changed, windows that are gone), compared with what is known of
-    each: its two times (FileState) together, of which at least one is another after any change. A
-    window costs a look at its file, and little more (docs/decisions/log.md)."""
-    root = f"{home.root}/"
+class Look(NamedTuple):
+    """What a look at every window found. `folders`: the two times of each context's together, 0
+    when it is to be listed again."""
+
+    changed: list[str]  # and new
+    gone: list[str]
+    folders: dict[str, int]
+
+
+def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, int]) -> Look:
+    """Compare every window with what is known of it: its two times (FileState) together, of which
+    at least one is another after any change; so does a folder that was `listed`, when a name comes.
+    A window costs a look at its file, and little more (docs/decisions/log.md)."""
+    root, stat = f"{home.root}/", os.stat
     try:
-        now: list[int | None] = list(map(_times, map(root.__add__, known)))
+        changed = [
+            path
+            for path, before in known.items()
+            if (at := stat(root + path)).st_mtime_ns + at.st_ctime_ns != before
+        ]
+        gone = []
     except FileNotFoundError:
-        now = [_times_or_none(root + path) for path in known]
-    pairs = zip(known.items(), now, strict=True)
-    changed = [path for (path, before), found in pairs if found != before]
-    there: set[str] = set()
+        times = {path: _times_or_none(root + path) for path in known}
+        changed = [path for path, at in times.items() if at not in (None, known[path])]
+        gone = [path for path, at in times.items() if at is None]
+    folders, settled = {}, clock.system_now() * 1_000_000 - UNSETTLED
     for context in home.list_contexts():
-        folder = f"logs/{context}/"
+        folder = f"logs/{context}"
         try:
-            there.update(map(folder.__add__, os.listdir(root + folder)))
+            at = stat(root + folder)
         except FileNotFoundError:  # gone meanwhile
             continue
-    for folder in {os.path.dirname(path) for path in there - known.keys() if "/." not in path}:
-        names = home.list_windows(folder.partition("/")[2])
-        changed += [path for name in names if (path := f"{folder}/{name}") not in known]
-    gone = [path for path, found in zip(known, now, strict=True) if found is None]
+        folders[folder] = at.st_mtime_ns + at.st_ctime_ns
+        if folders[folder] != listed.get(folder):
+            names = home.list_windows(context)
+            changed += [path for name in names if (path := f"{folder}/{name}") not in known]
+            if at.st_ctime_ns > settled or len(names) < len(home.list_windows(context, every=True)):
+                folders[folder] = 0  # a link may lead to a window later
     started = lambda path: (window_sort_key(os.path.basename(path)), path)
-    return sorted({*changed} - {*gone}, key=started), gone
+    return Look(sorted(changed, key=started), gone, folders)
 
 
 def journal_position(home: Home) -> dict[str, Any]:
@@ -301,14 +317,10 @@ def pins_state(home: Home) -> list[int]:
     return _state_or_zeros(home.pins)
 
 
-def _times(path: str) -> int:
-    stat = os.stat(path)
-    return stat.st_mtime_ns + stat.st_ctime_ns
-
-
 def _times_or_none(path: str) -> int | None:
     try:
-        return _times(path)
+        at = os.stat(path)
+        return at.st_mtime_ns + at.st_ctime_ns
     except FileNotFoundError:
         return None
 

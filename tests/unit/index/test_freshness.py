@@ -15,7 +15,7 @@ from plainmind.formats.evidence import Question, Scope
 from plainmind.formats.log import event as events
 from plainmind.ground import clock, files
 from plainmind.ground.paths import Home
-from plainmind.index import embedding
+from plainmind.index import embedding, reading
 from plainmind.index.engine import Index
 from plainmind.memory import care
 from plainmind.truth.log import pinning, reader
@@ -321,3 +321,38 @@ def test_a_window_that_was_edited_is_read_again(log, home):
     for index in engine_in_use().opened(home, print, thorough=True):
         with index:
             assert contents(index) == {ref: "less hi"}
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["", "control"])
+def test_a_look_at_every_window_lists_the_folders_whose_names_changed(
+    home, log, monkeypatch, trusted
+):
+    """A window that was put in by hand is found, and a link that leads to one later."""
+    for n in range(3):
+        log.append(f"test/{n}", [EventDraft(NOW, "user", f"number {n}", {})], NOW)
+    listed: list[str] = []
+    real = Home.list_windows
+    seen = lambda home, context, **more: listed.append(context) or real(home, context, **more)
+    monkeypatch.setattr(Home, "list_windows", seen)
+    if trusted:
+        monkeypatch.setattr(reading, "UNSETTLED", -(10**18))  # folders were made just now
+
+    def look() -> set[str]:
+        for _ in range(2):  # what is known of folders is written down by the first
+            listed.clear()
+            for index in engine_in_use().opened(home, print, thorough=True):
+                with index:
+                    found = {text.rpartition(" ")[2] for text in contents(index).values()}
+        return found
+
+    assert (look(), listed == []) == ({"0", "1", "2"}, trusted)
+    (name,) = real(home, "test/0")
+    copy, other = f"{home.root}.md", "20260131T000000Z.md"
+    files.replace(copy, files.read(home.path("logs/test/0", name)).replace(b"r 0", b"r 9"))
+    os.symlink(copy + ".not", home.path("logs/test/1", other))
+    shutil.copy(copy, home.path("logs/test/2", other))
+    assert look() == {"0", "1", "2", "9"}
+    assert not trusted or {*listed} == {"test/1"}
+    os.unlink(home.path("logs/test/2", other))
+    os.rename(copy, copy + ".not")
+    assert look() == {"0", "1", "2", "9"}

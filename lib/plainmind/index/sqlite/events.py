@@ -48,20 +48,21 @@ def bounds(window: int) -> tuple[int, int]:
 def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] = ()) -> None:
     """Take in every event acknowledged before this call: of the windows the journal names, or,
     `thorough` or when it cannot tell, of all that are new, grown, changed or gone, and `again`."""
-    gone: list[str] = []
-    seen, away, pins = index.settings("journal", "gone", "pins")
+    seen, away, pins, listed = index.settings("journal", "gone", "pins", "folders")
     # one that somebody took away and put back is in no journal
     thorough = thorough or any(map(os.path.exists, map(index.home.path, away or ())))
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
         known = dict(index.db.execute("SELECT path, modified + changed FROM windows"))
-        paths, gone = reading.changed_windows(index.home, known)
+        look = reading.changed_windows(index.home, known, listed or {})
+        paths, gone, folders = look.changed, look.gone, look.folders
         paths += [path for path in again if path not in paths and path not in gone]
     else:
-        paths, position = grown
-    if paths or gone or position != seen or pins != reading.pins_state(index.home):
-        _take_in(index, paths, gone, position, whole=grown is None)
+        (paths, position), gone, folders = grown, [], None
+    listing = folders not in (None, listed)
+    if paths or gone or listing or position != seen or pins != reading.pins_state(index.home):
+        _take_in(index, paths, gone, position, folders)
 
 
 def _take_in(
@@ -69,19 +70,19 @@ def _take_in(
     paths: Sequence[str],
     gone: Sequence[str],
     position: Mapping[str, Any],
-    *,
-    whole: bool,
+    folders: Mapping[str, int] | None,
 ) -> None:
+    """`folders`, when every window was looked at."""
     from .removal import Removal
 
     with index.writing():
         removal = Removal(index)
         for path in gone:
             _forget(index, path, removal, "gone")
-        if whole:
-            removal.keep_gone(gone)
+        if folders is not None:
+            removal.keep_look(gone, folders)
         for number, path in enumerate(paths, 1):
-            _take_in_window(index, path, removal, whole=whole)
+            _take_in_window(index, path, removal, whole=folders is not None)
             index.progress(number, len(paths))
         _take_in_pins(index)
         index.put_setting("journal", position)

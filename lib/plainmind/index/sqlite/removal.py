@@ -5,7 +5,7 @@ its vector out of `vectors/`. Texts that moved, to another window or page, are n
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -67,11 +67,13 @@ class Removal:
     def add_page(self, page: int) -> None:
         self._came.append(lambda: _of_page(self._index, page))
 
-    def keep_gone(self, gone: Sequence[str]) -> None:
-        """Remember the last windows that somebody took away, and that are not back."""
+    def keep_look(self, gone: Sequence[str], folders: Mapping[str, int]) -> None:
+        """Remember the last windows that somebody took away, and that are not back; and the folders
+        that were listed."""
         index, before = self._index, self._index.setting("gone") or []
         away = [path for path in before if not os.path.exists(index.home.path(path))]
         index.put_setting("gone", [*away, *gone][-AWAY:])
+        index.put_setting("folders", dict(folders))
 
     def settle(self) -> None:
         """Remember what is to be taken out of `vectors/`, and tell the texts."""
