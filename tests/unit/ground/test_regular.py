@@ -21,7 +21,7 @@ FREE = [
     r"open\(fd|\(fd, ",  # what is open already
     r"a pipe is as good|(sources|finding)\.py",  # a person's own
     r"files\.py: +with open\(path, \"wb\"\)",  # a person's own (write_out)
-    r'"x"|"r\+b"|_archive|def open|_open_|file_open',
+    r'"xb?"|"r\+b"|_archive|def open|_open_|file_open',
 ]
 
 

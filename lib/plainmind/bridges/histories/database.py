@@ -35,7 +35,7 @@ def open_copy(source: Source, note: Callable[[int], None]) -> Iterator["Database
 
 
 def _copy(source: Source, path: str, note: Callable[[int], None]) -> None:
-    with source.opened(note) as data, open(path, "wb") as file:
+    with source.opened(note) as data, open(path, "xb") as file:
         while piece := data.read(CHUNK):
             file.write(piece)
 
