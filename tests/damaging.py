@@ -2,8 +2,9 @@
 and what every command makes of it. Prints what is wrong, a line each, and figures on standard
 error.
 
-Trial N is the same on every machine: a file or a folder of the home is chosen, and what becomes of
-it (bytes, a length, a type, a mode, an owner). Each of SHARE commands meets the damage afresh:
+Trial N is the same on every machine: a file or a folder of the home is chosen, each kind in its
+turn, and what becomes of it (bytes, a length, a type, a mode, an owner). Each of SHARE commands
+meets the damage afresh, others each time: in 500 trials of 12 each of them meets each kind.
 
 - its answer is the right one where only what is derived was damaged, and there is one warning;
 - otherwise it is an answer, or a refusal that names something of the home or says what to do;
@@ -416,15 +417,53 @@ OF_FILES = [flip, flip, flip, zero, cut, cut, grow, replace, replace, restrict, 
 OF_FOLDERS = [replace, replace, restrict, give]
 
 
-def damage(home: str, trial: int) -> tuple[str, str]:
+def kind_of(home: str, part: str) -> str:
+    """What stands for a file and for others like it."""
+    if _LOCK.search(part):
+        return "a lock"
+    folder, name = os.path.split(part)
+    if os.path.isdir(os.path.join(home, part)):
+        return f"{part.partition('/')[0]}/"
+    if name.endswith((".md", ".txt", ".vectors")) and folder:
+        top = "/".join(folder.split("/")[: 2 if folder.startswith("raw/") else 1])
+        return f"{top}/*{os.path.splitext(name)[1]}"
+    return re.sub(r"session-\d+", "session-*", part)
+
+
+class Plan(NamedTuple):
+    """The kinds of files that there are, and who meets which of them in a trial."""
+
+    kinds: dict[str, list[str]]  # their paths
+
+    @classmethod
+    def of(cls, home: str) -> "Plan":
+        kinds: dict[str, list[str]] = {}
+        for part, _ in walk(home):
+            if part:
+                kinds.setdefault(kind_of(home, part), []).append(part)
+        return cls(dict(sorted(kinds.items())))
+
+    def choose(self, trial: int) -> tuple[str, int]:
+        """A kind, and how often it was chosen that way before. What is derived can only be healed:
+        half of the trials are about it, and half of these about the index."""
+        at, kinds = trial // 2, [*self.kinds]
+        if trial % 2 == 0:
+            if at % 2 == 0:
+                return "index/mind.db", at // 2
+            at, kinds = at // 2, [kind for kind in kinds if is_derived(self.kinds[kind][0])]
+        return kinds[at % len(kinds)], at // len(kinds)
+
+    def pick(self, trial: int, commands: list[Command], share: int) -> list[Command]:
+        """The commands that meet it: one after the other, in an order of the kind's own."""
+        kind, times = self.choose(trial)
+        order = random.Random(kind).sample(commands, len(commands))
+        return [order[(times * share + n) % len(order)] for n in range(min(share, len(order)))]
+
+
+def damage(home: str, plan: Plan, trial: int) -> tuple[str, str]:
     """Damage something; its path below the home, and what was done."""
     rnd = random.Random(trial)
-    found = [part for part, _ in walk(home) if part]
-    # what is derived can only be healed: half of the trials are about it
-    derived = [path for path in found if is_derived(path)]
-    part = rnd.choice(derived if rnd.random() < 0.5 else found)
-    if rnd.random() < 0.25:
-        part = "index/mind.db"
+    part = rnd.choice(plan.kinds[plan.choose(trial)[0]])
     how = rnd.choice(OF_FOLDERS if os.path.isdir(os.path.join(home, part)) else OF_FILES)
     return part, spoil(home, part, how, rnd)
 
@@ -617,6 +656,7 @@ class Bench:
             elif stat.S_ISREG(kind(full)):
                 os.link(full, os.path.join(self.kept, part))
         self.known: dict[Command, Sound] = {}
+        self.plan, self.met = Plan.of(self.home), set[tuple[Command, str]]()
 
     def sound(self, command: Command) -> Sound:
         """What a command says and takes away where nothing is damaged."""
@@ -630,8 +670,9 @@ class Bench:
 
     def try_one(self, trial: int, share: int) -> Iterator[str]:
         restore(self.template, self.damaged, "")
-        where, what = damage(self.damaged, trial)
-        for command in random.Random(trial).sample(self.commands, min(share, len(self.commands))):
+        where, what = damage(self.damaged, self.plan, trial)
+        for command in self.plan.pick(trial, self.commands, share):
+            self.met.add((command, self.plan.choose(trial)[0]))
             usual = self.sound(command)
             restore(self.damaged, self.home, self.kept)
             before = truth(self.home)
@@ -699,6 +740,8 @@ def main(trials: int = 500, first: int = 0, share: int = 12, *chosen: str) -> in
                 count += 1
                 print(problem, flush=True)
         figures = f"{trials} damages, {bench.runs} runs, {bench.healed} healed with a warning, "
+        pairs = len(bench.commands) * len(bench.plan.kinds)
+        figures += f"{len(bench.met)} of {pairs} pairs of a command and a kind of file, "
         print(f"{figures}{count} wrong, the slowest {bench.slowest:.1f} s", file=sys.stderr)
     finally:
         remove(folder)
