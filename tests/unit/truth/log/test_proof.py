@@ -184,3 +184,44 @@ def test_a_damaged_journal_stops_nothing(home, window):
     assert codes(home) == ["missing"]
     Log(home).append(CONTEXT, DRAFTS, NOW)
     assert codes(home) == ["missing"]
+
+
+def of_other(home: Home) -> bytes:
+    """The last event of another context, as it stands there."""
+    Log(home).append("test/other", [EventDraft(NOW + 9, "user", "theirs", {})], NOW)
+    data = files.read(home.path(f"logs/test/other/{STAMP}.md"))
+    return data[next(iter(events.scan(data))).offset :]
+
+
+#: the edits by which agmi (agent-memory-integrity) judges a store, its T1 to T8, of a window's
+#: title and its four events
+EDITS = {
+    "T1 content": lambda home, title, e: [title, e[0].replace(b"two", b"six"), *e[1:]],
+    "T2 the end is cut off": lambda home, title, e: [title, *e[:3]],
+    "T3 one is taken out": lambda home, title, e: [title, e[0], *e[2:]],
+    "T4 two are swapped": lambda home, title, e: [title, e[1], e[0], *e[2:]],
+    "T5 one is put in": lambda home, title, e: [title, e[0], e[0].replace(b"one", b"two"), *e[1:]],
+    "T6 one of another context": lambda home, title, e: [title, *e, of_other(home)],
+    "T7 an older state": lambda home, title, e: [title, *e[:2]],
+    "T8 metadata": lambda home, title, e: [title, e[0].replace(b"Ann", b"Bob"), *e[1:]],
+}
+
+
+@pytest.mark.parametrize("key", [b"", b"secret"], ids=["no key", "key"])
+@pytest.mark.parametrize("edit", EDITS)
+def test_edits_by_which_stores_are_judged_are_found(home, edit, key):
+    Log(home, key).append(CONTEXT, DRAFTS, NOW)
+    data = files.read(home.path(PATH))
+    blocks = [data[b.offset : b.end] for b in events.scan(data)]
+    put(home.path(PATH), b"".join(EDITS[edit](home, events.render_title(CONTEXT, STAMP), blocks)))
+    found = {(f.path, f.code) for f in verify.verify_windows(home, [], key)}
+    assert (PATH, "rollback" if edit[:2] in ("T2", "T7") else "chain") in found
+
+
+def test_a_home_that_is_set_back_as_a_whole_looks_whole(home, window):
+    """T9: what SECURITY.md does not promise, as nothing outside of the home knows better."""
+    shutil.copytree(home.root, f"{home.root}-older")
+    Log(home).append(CONTEXT, [EventDraft(NOW + 9, "user", "newer", {})], NOW)
+    shutil.rmtree(home.root)
+    os.rename(f"{home.root}-older", home.root)
+    assert codes(home) == []
