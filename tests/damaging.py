@@ -698,7 +698,7 @@ class Bench:
         elif got.code not in REFUSALS | {0}:
             yield f"exit {got.code}: {got.said}"
         elif got.code not in (0, 1) and not any(
-            self.home in line or "'" in line for line in got.said
+            self.home in line or "'" in line or ".env" in line for line in got.said
         ):
             yield f"exit {got.code} that names nothing: {got.said}"
         elif derived and got.code not in (0, 1):
