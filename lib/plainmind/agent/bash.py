@@ -342,8 +342,4 @@ def _processes_of_session(leader: int) -> list[int]:
     """Ids of the living processes of a session, as far as there is a /proc to ask."""
     from .sandbox.confine import list_processes
 
-    return [
-        pid
-        for pid, (state, *_) in list_processes(lambda pid: os.getsid(pid) == leader)
-        if state not in b"ZX"
-    ]
+    return [pid for pid, (state, *_) in list_processes(leader) if state not in b"ZX"]

@@ -19,7 +19,6 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable
 
 # linux/landlock.h: rights on files, and those that make sense on a file, not a folder
 EXECUTE, WRITE, READ, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -227,17 +226,17 @@ def _children() -> list[int]:
     return [pid for pid, (state, parent, *_) in list_processes() if parent == own and state != b"Z"]
 
 
-def list_processes(
-    is_wanted: Callable[[int], bool] = lambda pid: True,
-) -> list[tuple[int, list[bytes]]]:
+def list_processes(leader: int = 0) -> list[tuple[int, list[bytes]]]:
     """Ids of processes, and what follows the name in /proc/ID/stat: state, parent, group, session.
 
-    [] where there is no /proc. `is_wanted` may raise OSError, as for a process that is gone.
+    [] where there is no /proc. With the `leader` of a session, those of that session; no file is
+    read of the others.
     """
     found = []
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         try:
-            if is_wanted(pid := int(name)):
+            pid = int(name)
+            if not leader or os.getsid(pid) == leader:
                 with open(f"/proc/{pid}/stat", "rb") as file:
                     found.append((pid, file.read().rpartition(b")")[2].split()))
         except (OSError, ValueError):  # gone, or not a process
