@@ -92,13 +92,16 @@ class Child:
 
 
 class Nursery:
-    """One a test process; ends with it."""
+    """One a test process; ends with it. `place`: where another process's is."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str = "") -> None:
+        self.place = place
+        if place:
+            return
         self._folder = tempfile.TemporaryDirectory(prefix="nursery-")
-        self._place = os.path.join(self._folder.name, "s")
+        self.place = os.path.join(self._folder.name, "s")
         self._process = subprocess.Popen(
-            [PYTHON, "-P", os.path.abspath(__file__), self._place],
+            [PYTHON, "-P", os.path.abspath(__file__), self.place],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], **_ENVIRONMENT},
@@ -127,7 +130,7 @@ class Nursery:
 
     def start(self, order: Order, stdin: int, stdout: int, stderr: int) -> Child:
         line = socket.socket(socket.AF_UNIX)
-        line.connect(self._place)
+        line.connect(self.place)
         data = json.dumps(order).encode()
         socket.send_fds(line, [b"%d\n" % len(data)], [stdin, stdout, stderr])
         line.sendall(data)

@@ -19,6 +19,9 @@ LONG = (
     "tests/faults/test_turn_kill.py",
     "tests/faults/test_firing_kill.py",
     "tests/faults/test_errors.py",
+    "tests/faults/test_event_forgetting_kill.py",
+    "tests/faults/test_forgetting_kill.py",
+    "tests/faults/test_many.py",
 )
 #: files whose tests share nothing, and need not run in one process
 APART = (*LONG[2:],)

@@ -4,6 +4,7 @@ import glob
 import os
 import subprocess
 
+import forks
 import pytest
 from scene import ROOT
 
@@ -18,6 +19,7 @@ def test_all_of(path):
         capture_output=True,
         text=True,
         errors="replace",
+        env={**os.environ, "NURSERY": forks.nursery().place},
     )
     lines = ended.stdout.split("\n")
     assert ended.returncode == 0, "\n".join(line for line in lines if line[:3] != "ok ")

@@ -47,6 +47,9 @@ play() {
   printf '%s\n' '$ echo one' 'two' > stale.txt
   run "$PYTHON" "$BATS_TEST_DIRNAME/transcript" stale.txt
   [ "$status" -eq 1 ]
+  printf '%s\n' '$ mem-log --version | wc -l' '2' > stale.txt
+  run "$PYTHON" "$BATS_TEST_DIRNAME/transcript" stale.txt
+  [ "$status" -eq 1 ]
   printf '%s\n' '$ false' > stale.txt
   run "$PYTHON" "$BATS_TEST_DIRNAME/transcript" stale.txt
   [ "$status" -eq 1 ]

@@ -36,6 +36,7 @@ bench/retrieval.py.
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from math import exp, inf, log
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ class Query(NamedTuple):
 
     @property
     def terms(self) -> list[str]:
-        return list(dict.fromkeys(words.terms(self.text)))
+        return list(_terms_of(self.text))
 
     @property
     def times(self) -> list[NamedTime]:
@@ -79,6 +80,13 @@ class Query(NamedTuple):
     @property
     def by_words(self) -> bool:
         return self.mode == "hybrid" or self.vector is None
+
+
+@lru_cache(1)
+def _terms_of(text: str) -> tuple[str, ...]:
+    """Once for moments, pages, and every time that a turn is fitted into less: a message may be
+    long."""
+    return tuple(dict.fromkeys(words.terms(text)))
 
 
 def lexical(
