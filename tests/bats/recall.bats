@@ -225,7 +225,7 @@ assert any(m["truncated"] and m["excerpt"].endswith("…") for m in body["memori
   mem-recall --lexical --explain -k 1 pm2 daemon > table
   grep -q '^# ' table
   grep -qP '^rank\tscore\tsim\trelevance\trecency\tpenalty\tref\texcerpt$' table
-  grep -qP "^1\t[\d.]+\t[\d.]+\t[\d.]+\t[\d.]+\t$WINDOW:\d+\t" table
+  grep -qP "^1\t[\d.]+\t[\d.]+\t[\d.]+\t[\d.]+\t[\d.]+\t$WINDOW:\d+\t" table
   grep -qP "^beyond k\t[\d.]+\t.*$WINDOW:\d+\t" table # another that matched, left out because of -k 1
 }
 
