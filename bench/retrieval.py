@@ -20,6 +20,7 @@ import random
 import sqlite3
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import conversations
 from conversations import Asked, ask, names
@@ -39,17 +40,32 @@ ADVERSARIAL = "adversarial"
 
 class Remembering:
     """An index that is asked once for the evidence of a question, though it is ranked in several
-    ways."""
+    ways, and once for an event or a vector of a conversation, which stays as it is."""
 
-    def __init__(self, index):
-        self._index, self._known = index, {}
-        self.events, self.equals, self.vectors = index.events, index.equals, index.vectors
+    _kept: dict[int, tuple[dict, dict]] = {}  # of the conversation that is asked of now
+
+    def __init__(self, asked: Asked):
+        self._index, self.equals = asked.index, asked.index.equals
+        conversation = id(asked.session_of)
+        if conversation not in self._kept:
+            self._kept.clear()
+        self._events, self._vectors = self._kept.setdefault(conversation, ({}, {}))
+        self._evidence: dict[tuple, Evidence] = {}
 
     def evidence(self, question: Question, scope: Scope) -> Evidence:
         key = bool(question.terms), question.vector is not None
-        if key not in self._known:
-            self._known[key] = self._index.evidence(question, scope)
-        return self._known[key]
+        if key not in self._evidence:
+            self._evidence[key] = self._index.evidence(question, scope)
+        return self._evidence[key]
+
+    def events(self, ids: Iterable[int]) -> dict:
+        ids = [*ids]
+        self._events |= self._index.events([id for id in ids if id not in self._events])
+        return {id: self._events[id] for id in ids}
+
+    def vectors(self, model: str, ids: Sequence[int]) -> dict:
+        self._vectors |= self._index.vectors(model, [id for id in ids if id not in self._vectors])
+        return {id: self._vectors[id] for id in ids if id in self._vectors}
 
 
 def main() -> None:
@@ -84,7 +100,7 @@ def main() -> None:
 
 def _measure(asked: Asked) -> dict[str, dict]:
     """Way -> what the question had."""
-    source, query = Remembering(asked.index), asked.query
+    source, query = Remembering(asked), asked.query
     found = {"plain FTS5, all words\t": _judge(asked, _fts(asked))}
     ways = {"words only": query._replace(vector=None)}
     if query.vector is not None:
@@ -112,14 +128,20 @@ def _by_sim(source, query: Query) -> list[str]:
 def _fts(asked: Asked) -> list[str]:
     """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
     match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words.tokens(asked.query.text)))
+    query = f"SELECT ref FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT {DEEP}"
+    return [row[0] for row in _table(asked.index).execute(query, (match,))] if match else []
+
+
+@lru_cache(1)
+def _table(index) -> sqlite3.Connection:
+    """A table of all that is in an index."""
     db = sqlite3.connect(":memory:")
     db.execute(
         "CREATE VIRTUAL TABLE t USING fts5(ref UNINDEXED, body, tokenize='porter unicode61')"
     )
-    rows = ((f"{row[0]}:{row[1]}", row[-1]) for row in asked.index.rows()["events"])
+    rows = ((f"{row[0]}:{row[1]}", row[-1]) for row in index.rows()["events"])
     db.executemany("INSERT INTO t VALUES (?, ?)", rows)
-    query = f"SELECT ref FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT {DEEP}"
-    return [row[0] for row in db.execute(query, (match,))] if match else []
+    return db
 
 
 def _judge(asked: Asked, answer: list[str]) -> dict:
