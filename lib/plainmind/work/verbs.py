@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from ..formats.work import session
 from ..formats.work.session import Fields, State
-from ..ground import files
-from ..ground.errors import NoInput, Usage
+from ..ground import environment, files
+from ..ground.errors import NoInput, NotPermitted, Usage
 from ..ground.paths import Home
 from ..truth.work import sessions
 from . import log_tail
@@ -75,13 +75,18 @@ def parse(verb: str | None, words: tuple[str, ...], options: dict[str, Any]) -> 
 
 
 def agent_of(call: VerbCall, agent: str) -> str:
-    """Whose state a verb changes, by option or environment; a phase is the orchestrator's."""
+    """Whose state a verb changes, by option or environment; a phase is the orchestrator's.
+    NotPermitted in the turn of another agent, which has no word in what this one did."""
     if call.verb == "phase" and agent not in ("", session.ORCHESTRATOR):
         cure = f"give --agent {session.ORCHESTRATOR}"
         raise Usage(f"the phase is the orchestrator's, not of '{agent}'", cure=cure)
     if not agent and call.verb != "phase":
         raise Usage("no agent", cure="give --agent, or set MIND_AGENT")
-    return agent or session.ORCHESTRATOR
+    agent, turn = agent or session.ORCHESTRATOR, environment.read_turn()
+    if turn and turn.agent not in ("", agent, session.ORCHESTRATOR):
+        cure = "each agent tells of its own work; the orchestrator of any"
+        raise NotPermitted(f"this turn is of '{turn.agent}', not of '{agent}'", cure=cure)
+    return agent
 
 
 def carry_out(

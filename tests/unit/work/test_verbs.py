@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from plainmind.formats import skill
 from plainmind.formats.work import session
 from plainmind.ground import files
-from plainmind.ground.errors import BadData, Failure, NoInput, Usage
+from plainmind.ground.environment import TurnRights
+from plainmind.ground.errors import BadData, Failure, NoInput, NotPermitted, Usage
 from plainmind.truth.work import sessions
 from plainmind.work import report, verbs
 from scene import NOW, ROOT, TIME
@@ -31,6 +32,31 @@ def do(home, verb, *words, stdin=b"", agent="backend", id=ID, now=NOW, **options
 def started(home):
     do(home, "start")
     return home
+
+
+@pytest.mark.parametrize(
+    "turn, agent, may",
+    [
+        ("backend", "backend", True),
+        ("backend", "frontend", False),
+        ("backend", "orchestrator", False),
+        ("orchestrator", "frontend", True),
+        ("", "frontend", True),  # a turn of no team
+        (None, "frontend", True),  # a person
+    ],
+)
+@pytest.mark.parametrize("verb", ["start", "task", "end"])
+def test_the_turn_of_an_agent_changes_its_own_state_alone(monkeypatch, turn, agent, may, verb):
+    if turn is not None:
+        rights = TurnRights("1234", os.getpid(), "", frozenset(), turn)
+        for name, value in rights.to_variables().items():
+            monkeypatch.setenv(name, value)
+    call = verbs.parse(verb, ("done",) * (verb == "task"), {})
+    if may:
+        assert verbs.agent_of(call, agent) == agent
+    else:
+        with pytest.raises(NotPermitted):
+            verbs.agent_of(call, agent)
 
 
 def test_each_verb_that_writes(started):
