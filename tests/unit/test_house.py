@@ -293,6 +293,16 @@ def test_a_turn_without_a_route_does_not_pay_for_the_rules(tmp_path):
     assert not [name for name in modules if name.startswith(("plainmind.team", "plainmind.work.r"))]
 
 
+def test_work_xp_loads_no_rules_when_nothing_happened(tmp_path):
+    """What folds the journal, and what compares commands, is not what reading rows needs."""
+    makers = {f"plainmind.index.sqlite.work_{name}" for name in ("fold", "groups", "intake")}
+    makers |= {"plainmind.team.commands", "tomllib"}
+    assert makers <= loaded("work-xp", home=tmp_path)
+    modules = loaded("work-xp", "ux", home=tmp_path)
+    assert "plainmind.index.sqlite.work" in modules
+    assert not modules & {*HEAVY, *makers, "subprocess", "ctypes"}
+
+
 def test_remind_list_loads_the_grammar_and_the_clock_only(tmp_path):
     (tmp_path / "reminders.md").write_text(
         '- [ ] date=2026-03-29 time=01:30 recur=daily msg="hi"\n'

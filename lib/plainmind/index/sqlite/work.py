@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...formats.work.journal import Row
 from ...ground import zone
@@ -17,10 +17,11 @@ from ...ground.errors import BadData, Usage
 from .. import work_reading
 from ..reading import FileState
 from ..work_reading import Changed, JournalReading, JournalState
-from . import work_fold, work_groups
 from .index_file import IndexFile
-from .work_intake import CHUNK, Intake
-from .work_touched import Touched
+
+if TYPE_CHECKING:  # rows that are up to date are read without what makes them
+    from .work_intake import Intake
+    from .work_touched import Touched
 
 TRIES = 3  # to read a journal that somebody edits meanwhile
 _BULK = 1 << 20  # bytes that are new, from which on it is faster to make the table's indexes again
@@ -86,6 +87,10 @@ def _has_changed(index: IndexFile, seen: _Seen) -> bool:
 
 
 def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
+    from . import work_fold, work_groups
+    from .work_intake import Intake
+    from .work_touched import Touched
+
     seen = _seen(index)
     known = seen.journal if seen else JournalState()
     teams_state = work_reading.teams_state(index.home)
@@ -118,8 +123,10 @@ def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
         index.put_setting(_SETTING, list(new))
 
 
-def _take_in(index: IndexFile, intake: Intake, journal: JournalReading) -> None:
+def _take_in(index: IndexFile, intake: "Intake", journal: JournalReading) -> None:
     """What is new in the journal. Of what cannot be read one warning."""
+    from .work_intake import CHUNK
+
     wrong: list[BadData] = []
     lines = _readable(journal.read(), wrong)
     size = journal.state.read_to - journal.start
@@ -150,7 +157,7 @@ def _clear(db: sqlite3.Connection) -> None:
             db.execute(f"DELETE FROM {table}")
 
 
-def _fold_all(db: sqlite3.Connection, touched: Touched) -> None:
+def _fold_all(db: sqlite3.Connection, touched: "Touched") -> None:
     """Another zone has other days: nothing is left of what agents earned."""
     for table in ("xp_transactions", "agent_achievements", "work_checkpoints", "agent_levels",
                   "agent_streaks"):  # fmt: skip
@@ -158,7 +165,9 @@ def _fold_all(db: sqlite3.Connection, touched: Touched) -> None:
     _touch_all(db, touched)
 
 
-def _touch_all(db: sqlite3.Connection, touched: Touched) -> None:
+def _touch_all(db: sqlite3.Connection, touched: "Touched") -> None:
+    from . import work_groups
+
     for agent in work_groups.list_agents(db, "work_earnings"):
         touched.touch_agent(agent, (-(1 << 62), ""))
     touched.team = True
@@ -189,6 +198,9 @@ def look_at_states(index: IndexFile, *, thorough: bool = False) -> None:
     changed, gone = work_reading.changed_states(index.home, known, thorough=thorough)
     if not changed and not gone:
         return
+    from . import work_groups
+    from .work_touched import Touched
+
     with index.writing() as db:
         touched = Touched(everything=False)
         for path in gone:

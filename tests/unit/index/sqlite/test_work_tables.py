@@ -14,7 +14,7 @@ from plainmind.formats.work.kinds import WORDS
 from plainmind.formats.work.schemas import SCHEMAS
 from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import work, work_fold
+from plainmind.index.sqlite import work, work_fold, work_intake
 from plainmind.truth.log.writer import EventDraft, Log
 from unit.index import stores
 
@@ -103,7 +103,7 @@ def difference(one: dict[str, Counter], other: dict[str, Counter]) -> dict:
 @pytest.fixture
 def small(monkeypatch):
     """Chunks and checkpoints so small that small journals have many."""
-    monkeypatch.setattr(work, "CHUNK", 7)
+    monkeypatch.setattr(work_intake, "CHUNK", 7)
     monkeypatch.setattr(work_fold, "STEP", 3)
 
 
