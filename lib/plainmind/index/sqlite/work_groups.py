@@ -20,6 +20,7 @@ from . import work_fold
 from .work_entities import State, same_of
 from .work_touched import Touched
 
+SESSIONS = 1000  # that are in memory at once
 _COUNTED = "status IN ('completed', 'failed')"
 _LATEST = ("in_progress", "failed", "blocked", "pending")  # of a session without an orchestrator
 
@@ -68,8 +69,9 @@ def _settle_sessions(db: sqlite3.Connection, touched: Touched) -> None:
         wanted = touched.sessions
         for id in wanted:
             _settle_earnings(db, touched, id)
-    for id in sorted(wanted):
-        _put_session(db, id)
+    ids = sorted(wanted)
+    for first in range(0, len(ids), SESSIONS):
+        _put_sessions(db, ids[first : first + SESSIONS])
 
 
 def _settle_earnings(db: sqlite3.Connection, touched: Touched, id: str) -> None:
@@ -93,21 +95,37 @@ def _insert_earnings(db: sqlite3.Connection, touched: Touched, rows: list[tuple]
     db.executemany("INSERT INTO work_earnings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _put_session(db: sqlite3.Connection, id: str) -> None:
-    base = entities.load(db, "session", [id]).get(id, {})
+def _put_sessions(db: sqlite3.Connection, ids: list[str]) -> None:
+    """The rows of these as they are now."""
+    wanted = json.dumps(ids)
+    among = "session IN (SELECT value FROM json_each(?))"
+    bases = entities.load(db, "session", ids)
+    states: dict[str, list[State]] = {}
     columns = ("agent", "status", "phase", "repository", "started", "ended", "tasks", "failed")
-    rows = db.execute(
-        f"SELECT {', '.join(columns)} FROM work_states WHERE session = ? "
+    for session, *row in db.execute(
+        f"SELECT session, {', '.join(columns)} FROM work_states WHERE {among} "
         "AND status IS NOT NULL ORDER BY agent <> 'orchestrator', agent",
-        (id,),
-    )
-    states = [dict(zip(columns, row)) for row in rows]
-    db.execute("DELETE FROM sessions WHERE id = ?", (id,))
-    if not base and not states:
-        return
-    row = _session_row(id, base, states, _count_tasks(db, id))
-    marks = ", ".join("?" * len(row))
-    db.execute(f"INSERT INTO sessions ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+        (wanted,),
+    ):
+        states.setdefault(session, []).append(dict(zip(columns, row)))
+    counts = {
+        session: (completed, failed)
+        for session, completed, failed in db.execute(
+            "SELECT session, sum(status = 'completed'), sum(status = 'failed') FROM tasks "
+            f"WHERE {among} GROUP BY session",
+            (wanted,),
+        )
+    }
+    rows = [
+        _session_row(id, bases.get(id, {}), states.get(id, []), counts.get(id, (0, 0)))
+        for id in ids
+        if id in bases or id in states
+    ]
+    db.executemany("DELETE FROM sessions WHERE id = ?", ((id,) for id in ids))
+    for row in rows[:1]:
+        marks = ", ".join("?" * len(row))
+        insert = f"INSERT INTO sessions ({', '.join(row)}) VALUES ({marks})"
+        db.executemany(insert, [tuple(one.values()) for one in rows])
 
 
 def _session_row(id: str, base: State, states: list[State], counts: tuple[int, int]) -> State:
@@ -144,15 +162,6 @@ def _told_by(states: list[State]) -> State:
         "tasks": sum(state["tasks"] for state in states),
         "failed": sum(state["failed"] for state in states),
     }  # fmt: skip
-
-
-def _count_tasks(db: sqlite3.Connection, session: str) -> tuple[int, int]:
-    """Tasks of a session that were completed, and that failed."""
-    return db.execute(
-        "SELECT coalesce(sum(status = 'completed'), 0), coalesce(sum(status = 'failed'), 0) "
-        "FROM tasks WHERE session = ?",
-        (session,),
-    ).fetchone()
 
 
 # --- experiments
