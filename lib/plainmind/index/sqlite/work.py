@@ -17,7 +17,7 @@ from ...ground.errors import BadData, Usage
 from .. import work_reading
 from ..reading import FileState
 from ..work_reading import Changed, JournalReading, JournalState
-from .index_file import IndexFile
+from .index_file import Damaged, IndexFile
 
 if TYPE_CHECKING:  # rows that are up to date are read without what makes them
     from .work_intake import Intake
@@ -72,9 +72,7 @@ def look_at_journal(index: IndexFile, *, thorough: bool = False) -> None:
             return
         except Changed:
             if number == TRIES:
-                raise BadData(
-                    "it changes while it is read", place=work_reading.PATH, cure="try again"
-                ) from None
+                raise Damaged("its tables contradict the journal") from None
             thorough = True
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 from collections import Counter
 
 import pytest
@@ -317,6 +318,26 @@ def test_what_is_not_a_journal_is_told_of_and_makes_no_rows(tmp_path, make, what
     make(home.path("work/events.jsonl"), other)
     assert ask(home, "SELECT count(*) FROM tasks", said) == 0
     assert len(said) == 1 and what in said[0] and "events.jsonl" in said[0]
+
+
+@pytest.mark.parametrize("damage", [
+    "UPDATE work_lines SET offset = offset + 3", "UPDATE work_lines SET bytes = 'x'",
+    "DELETE FROM work_lines", "UPDATE settings SET value = '[1]' WHERE name = 'work'",
+    "UPDATE tasks SET id = 'b'",
+    "DROP TABLE xp_transactions",
+])  # fmt: skip
+def test_damaged_rows_are_made_again_with_one_warning(tmp_path, damage):
+    home, said = Home(str(tmp_path)), []
+    write(home, [a_task("a")])
+    ask(home, "SELECT 1")
+    db = sqlite3.connect(os.path.join(home.index, "mind.db"))
+    db.execute(damage)
+    db.commit()
+    db.close()
+    write(home, [a_task("b"), void("v", "a"), a_task("a")], "ab")
+    assert ask(home, "SELECT count(*) || ' ' || min(id) FROM tasks", said) == "1 b"
+    assert ask(home, "SELECT tasks FROM agent_levels WHERE agent = 'backend'") == 1
+    assert len(said) == 1 and "set aside" in said[0]
 
 
 def test_lines_that_cannot_be_are_told_of_once(tmp_path):
