@@ -60,7 +60,9 @@ class EventField:
             self._words = relevance.lexical(evidence.totals, evidence.episodes, evidence.terms)
             asked = set(self.terms)
             self._named = {id for id, name in evidence.authors if asked & {*words.terms(name)}}
-        self.times = query.times
+        self.times, self.told = query.times, told
+        self._spans = [(one.start, one.until) for one in self.times]
+        self._chats: dict[int, bool] = {}
         #: what is added to x of what was said at those times: enough, when nothing else is known
         self._more = HALF if self._hybrid and self._is_time_all() else 0.0
         self.upper: dict[int, float] = {}
@@ -196,7 +198,8 @@ class EventField:
                 yield place, min(1.0, max(0.0, cosine + error)) if cosine is not None else 0.0
             return
         lex = self._words.get(episode.id) or [0.0] * len(near)
-        timed = bool(self.times) and any(map(self._is_timed, episode.times))
+        first, last = (min(episode.times), max(episode.times)) if self._spans else (0, 0)
+        timed = any(start <= last and first <= until for start, until in self._spans)
         least /= relevance.most_factor(bool(self._named), self._is_chat(episode), timed)
         if timed and self._more:
             least = -1.0
@@ -223,10 +226,15 @@ class EventField:
 
     def _is_chat(self, episode: Episode) -> bool:
         """Whether an agent answers there."""
-        return AGENT in episode.kinds or AGENT + QUESTION in episode.kinds
+        chat = self._chats.get(episode.id)
+        if chat is None:
+            chat = AGENT in episode.kinds or AGENT + QUESTION in episode.kinds
+            self._chats[episode.id] = chat
+        return chat
 
     def _is_timed(self, instant: int) -> bool:
-        return any(one.start <= instant <= one.until for one in self.times)
+        spans = self._spans
+        return bool(spans) and any(start <= instant <= until for start, until in spans)
 
     def _is_time_all(self) -> bool:
         """Whether the query names a time, and none of its other words is anywhere."""

@@ -18,7 +18,7 @@ known as soon as it is taken: those that would stand before it are taken with it
 never are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
 from math import exp
 from typing import NamedTuple, Protocol
@@ -105,10 +105,10 @@ class Ranking(NamedTuple):
     widened: int
 
 
-def rank(field: Field, limits: Limits, first_pool: int = 0) -> Ranking:
-    """The k best eligible events, in order."""
+def rank(field: Field, limits: Limits, first_pool: int = 0, *, told: bool = True) -> Ranking:
+    """The k best eligible events, in order; those that were not chosen only when `told`."""
     pool = _Pool(field, limits, first_pool or FIRST_POOL, first_pool or FIRST_BEST)
-    return Picker(field, limits, pool).ranking()
+    return Picker(field, limits, pool).ranking(told)
 
 
 class Picker:
@@ -118,10 +118,11 @@ class Picker:
         self.field, self.k, self.floor = field, limits.k, limits.floor
         self.weights, self.pool = limits.weights, pool
         self.picks: list[Pick] = []
-        self.penalty: dict[int, float] = {}
+        #: event -> its penalty, and how many of the picks that counts; it never falls
+        self.penalty: dict[int, tuple[float, int]] = {}
         self.waiting: list[int] = []  # pins beyond their half of the places, by sim
 
-    def ranking(self) -> Ranking:
+    def ranking(self, told: bool) -> Ranking:
         self._take_pinned()
         if not self.picks:
             self._take_most_similar()
@@ -131,7 +132,8 @@ class Picker:
             self._choose(event, True)
         pool = self.pool
         reasons = dict.fromkeys(pool.below, "floor") | dict.fromkeys(pool.equal, "duplicate")
-        left = set(pool.relevance) - {pick.event for pick in self.picks}
+        left = set(pool.relevance) - {pick.event for pick in self.picks} if told else set()
+        self._penalise(event for event in left if event not in reasons)
         others = sorted(left, key=lambda event: (-self._score(event), event))
         dropped = [(self._pick(event, False), reasons.get(event, "beyond k")) for event in others]
         return Ranking(self.picks, pool.best, dropped, len(pool.relevance), pool.widened)
@@ -167,16 +169,21 @@ class Picker:
             self._choose(self._best(pool.relevance.__getitem__), False)
 
     def _take_next(self) -> bool:
-        """Choose the event with the greatest score, or widen the pool; False when none is left."""
+        """Choose the event with the greatest score, or widen the pool, or look closer at an event
+        whose penalty may be greater by now; False when none is left."""
         pool = self.pool
         winner = self._best(self._score) if pool.left else None
         if pool.bound is not None and (winner is None or pool.bound >= self._score(winner)):
-            self._penalise(pool.widen(), [pick.event for pick in self.picks])
-            return True
-        if winner is None:
+            pool.widen()
+        elif winner is None:
             return False
-        self._choose(winner, False)
+        elif not self._penalise(self._equals_of(winner)):
+            self._choose(winner, False)
         return True
+
+    def _equals_of(self, winner: int) -> list[int]:
+        score = self._score(winner)
+        return [event for event in self.pool.left if self._score(event) == score]
 
     def _best(self, value: Callable[[int], float]) -> int:
         values = {event: value(event) for event in self.pool.left}
@@ -185,26 +192,32 @@ class Picker:
         return equals[0] if len(equals) == 1 else min(equals, key=self.field.order)
 
     def _score(self, event: int) -> float:
-        return self.pool.base(event) - self.weights.penalty * self.penalty.get(event, 0.0)
+        penalty, _ = self.penalty.get(event, (0.0, 0))
+        return self.pool.base(event) - self.weights.penalty * penalty
 
     def _pick(self, event: int, pinned: bool) -> Pick:
-        relevance, penalty = self.pool.relevance[event], self.penalty.get(event, 0.0)
+        relevance, (penalty, _) = self.pool.relevance[event], self.penalty.get(event, (0.0, 0))
         sim = self.field.sim(relevance, self.pool.best)
         numbers = self._score(event), sim, self.field.recency[event], penalty
         return Pick(event, *numbers, pinned, self.field.repeats(event), relevance)
 
     def _choose(self, event: int, pinned: bool) -> None:
+        self._penalise([event])
         self.picks.append(self._pick(event, pinned))
         self.pool.left.discard(event)
-        self._penalise([*self.pool.left, *self.waiting], [event])
 
-    def _penalise(self, events: Sequence[int], chosen: Sequence[int]) -> None:
-        """What two events have in common with the chosen ones counts against them."""
+    def _penalise(self, events: Iterable[int]) -> bool:
+        """What events have in common with the chosen ones counts against them; whether that changed
+        the penalty of one. Only those that may win are compared: pairs are what takes time."""
+        changed = False
         for event in events:
-            worst = self.penalty.get(event, 0.0)
-            for other in chosen:
-                worst = max(worst, self.field.pair(event, other))
-            self.penalty[event] = worst
+            before, counted = self.penalty.get(event, (0.0, 0))
+            worst = before
+            for pick in self.picks[counted:]:
+                worst = max(worst, self.field.pair(event, pick.event))
+            self.penalty[event] = worst, len(self.picks)
+            changed |= worst > before
+        return changed
 
 
 class _Pool:

@@ -63,7 +63,7 @@ def search(
 
 def ranked(field: EventField, limits: Limits) -> Moments:
     """The same for a field that is made already."""
-    ranking = rank.rank(field, limits)
+    ranking = rank.rank(field, limits, told=field.told)
     near = _near(field, limits, ranking.best)
     ranking = ranking._replace(dropped=[*ranking.dropped, *near])
     excluded = Counter(reason for reason, _ in field.excluded.values())
