@@ -48,19 +48,19 @@ def bounds(window: int) -> tuple[int, int]:
 def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] = ()) -> None:
     """Take in every event acknowledged before this call: of the windows the journal names, or,
     `thorough` or when it cannot tell, of all that are new, grown, changed or gone, and `again`."""
-    seen, away, pins, listed = index.settings("journal", "gone", "pins", "folders")
+    seen, away, pins = index.settings("journal", "gone", "pins")
     # one that somebody took away and put back is in no journal
     thorough = thorough or any(map(os.path.exists, map(index.home.path, away or ())))
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
         known = dict(index.db.execute("SELECT path, modified + changed FROM windows"))
-        look = reading.changed_windows(index.home, known, listed or {})
-        paths, gone, folders = look.changed, look.gone, look.folders
+        listed = index.setting("folders")  # as long as there are contexts
+        paths, gone, folders = reading.changed_windows(index.home, known, listed or {})
         paths += [path for path in again if path not in paths and path not in gone]
     else:
-        (paths, position), gone, folders = grown, [], None
-    listing = folders not in (None, listed)
+        (paths, position), gone, folders, listed = grown, [], None, None
+    listing = folders != listed
     if paths or gone or listing or position != seen or pins != reading.pins_state(index.home):
         _take_in(index, paths, gone, position, folders)
 
@@ -70,9 +70,8 @@ def _take_in(
     paths: Sequence[str],
     gone: Sequence[str],
     position: Mapping[str, Any],
-    folders: Mapping[str, int] | None,
+    folders: Mapping[str, int] | None,  # when every window was looked at
 ) -> None:
-    """`folders`, when every window was looked at."""
     from .removal import Removal
 
     with index.writing():
