@@ -98,6 +98,9 @@ def test_achievements_of_everybody_and_of_one():
     assert rows["excellence"].text.endswith("\t94.4%") and rows["speed-demon"].text.endswith(
         "\t1 min 40 s"
     )
+    enough = BUSY._replace(tasks=10, failed=9, timed=5, achieved={})  # of tasks, done too badly
+    shown = {r.record["name"]: r.text for r in standings.rows_of_achievements(enough, False)}
+    assert shown["excellence"].endswith("\t52.6%") and shown["speed-demon"].endswith("\t10 min")
     people = next(standings.rows_of_achievements(BUSY, people=True)).text
     assert people == f"🎯 First Steps      bronze       50 XP  {'1 task':<32} 2026-02-05"
 
