@@ -55,6 +55,7 @@ bench: setup
 	@$(PY) bench/retrieval.py
 	@$(PY) bench/pages.py
 	@$(PY) bench/residency.py
+	@$(PY) bench/work.py
 	@$(PY) bench/route.py
 
 man: setup
