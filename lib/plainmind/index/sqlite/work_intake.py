@@ -294,7 +294,9 @@ class Intake:
 
     def _settle_voids(self) -> None:
         voided = find_voided(self._db)
-        voids = self._db.execute("SELECT DISTINCT subject FROM work_lines WHERE type = 'void'")
+        voids = self._db.execute(
+            "SELECT DISTINCT subject FROM work_lines WHERE type = 'void' AND subject IS NOT NULL"
+        )
         for known in self._known({*self._freed, *(of for (of,) in voids)}):
             if bool(known.void) == (known.id in voided):
                 continue
@@ -364,7 +366,7 @@ def find_voided(db: sqlite3.Connection) -> set[str]:
     """The ids of events that were taken back. A void is taken back by a later one alone, so that
     none depends on itself."""
     voids = db.execute(
-        "SELECT id, unix_ms, subject FROM work_lines WHERE type = 'void' "
+        "SELECT id, unix_ms, subject FROM work_lines WHERE type = 'void' AND subject IS NOT NULL "
         "ORDER BY unix_ms DESC, id DESC"
     ).fetchall()
     positions = {id: (unix_ms, id) for id, unix_ms, _ in voids}

@@ -408,3 +408,42 @@ def test_another_zone_has_other_days(tmp_path):
             assert difference(everything(home), again(home)) == {}
     finally:
         zone.use(lambda: zone.DEFAULT)
+
+
+#: tables that a journal makes long
+LONG = (
+    "work_lines work_earnings work_sessions tasks sessions xp_transactions metrics user_commands "
+    "llm_usage rewards patterns automation_candidates experiments"
+).split()
+
+
+@pytest.mark.parametrize("type", [*SCHEMAS, "named task"])
+def test_a_new_event_has_no_long_table_read_from_end_to_end(tmp_path, type):
+    home, rnd, queries = Home(str(tmp_path)), random.Random(3), []
+    write(home, [line("v", "void", of="0001", reason="x"), a_task("0001", task="t")])
+    ask(home, "SELECT 1")
+    fields = {"id": "zz", "at": clock.to_text(START + 999 * 60_000), "type": type.split()[-1]}
+    for field in SCHEMAS[type.split()[-1]].fields:
+        if type != "task" or field.name != "task":
+            fields[field.name] = a_value(rnd, field, 1)
+    write(home, [json.dumps(fields).encode() + b"\n"], "ab")
+    for index in stores.attempts(home, pytest.fail):
+        with index:
+            index.db.set_trace_callback(queries.append)
+            index.work_rows("teams")
+            index.db.set_trace_callback(None)
+            plans = [
+                (query, step)
+                for query in queries
+                if query.split()[0] in ("SELECT", "DELETE", "UPDATE", "INSERT", "WITH")
+                for *_, step in index.db.execute(f"EXPLAIN QUERY PLAN {query}")
+            ]
+    assert len(plans) > 10
+    scans = [f"SCAN {table}" for table in LONG]
+    slow = lambda step: (
+        " ".join(step.split()[:2]) in scans
+        or (
+            "tasks " in step and step.endswith("(agent=?)")  # all tasks of an agent
+        )
+    )
+    assert [query for query, step in plans if slow(step)] == []
