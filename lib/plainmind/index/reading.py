@@ -246,7 +246,7 @@ def grown_windows(
     return sorted(window_heads.latest_by_window(heads)), position
 
 
-class Look(NamedTuple):
+class WindowLook(NamedTuple):
     """What a look at every window found. `folders`: the two times of each context's together, 0
     when it is to be listed again."""
 
@@ -255,7 +255,7 @@ class Look(NamedTuple):
     folders: dict[str, int]
 
 
-def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, int]) -> Look:
+def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, int]) -> WindowLook:
     """Compare every window with what is known of it: its two times (FileState) together, of which
     at least one is another after any change; so does a folder that was `listed`, when a name comes.
     A window costs a look at its file, and little more (docs/decisions/log.md)."""
@@ -285,7 +285,7 @@ def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, i
             if at.st_ctime_ns > settled or len(names) < len(home.list_windows(context, every=True)):
                 folders[folder] = 0  # a link may lead to a window later
     started = lambda path: (window_sort_key(os.path.basename(path)), path)
-    return Look(sorted(changed, key=started), gone, folders)
+    return WindowLook(sorted(changed, key=started), gone, folders)
 
 
 def journal_position(home: Home) -> dict[str, Any]:

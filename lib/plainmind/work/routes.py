@@ -106,7 +106,7 @@ def _count(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[int, float]]:
 
 
 def _hide_name(word: str) -> str:
-    """A word of the rules as it is; what was written in its place as '…': a file's name, a value."""
+    """A word of the rules as it is; '…' for what stood in its place: a file's name, a value."""
     return word if re.fullmatch("[a-z0-9 ]+|U\\+.*", word) else "…"
 
 

@@ -614,8 +614,10 @@ MIND_AGENT=orchestrator work-log praise agent=backend; echo "praise $?"
 MIND_AGENT=frontend work-log task description=theirs; echo "other name $?"
 work-log task agent=frontend description=theirs; echo "other field $?"
 work-log task description=x id=e0; echo "id $?"
-MIND_AGENT= MIND_TURN= MIND_TURN_AGENT= work-log award agent=backend amount=9 reason=x; echo "award $?"
-printf '{"type":"pr_merged"}\\n{"type":"void","of":"e0","reason":"x"}\\n' | work-log -; echo "lines $?"
+MIND_AGENT= MIND_TURN= MIND_TURN_AGENT= work-log award agent=backend amount=9 reason=x
+echo "award $?"
+printf '{"type":"pr_merged"}\\n{"type":"void","of":"e0","reason":"x"}\\n' | work-log -
+echo "lines $?"
 { echo x > "$MIND_HOME/work/events.jsonl"; } 2> /dev/null; echo "by hand $?"
 """
 

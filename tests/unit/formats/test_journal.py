@@ -88,7 +88,8 @@ def test_a_bad_line_does_not_stop_the_rest_and_a_torn_one_waits():
 
 VALUES = st.one_of(
     texts, st.none(), st.booleans(), st.integers(), st.floats(), st.lists(texts, max_size=3), metas,
-    st.sampled_from(["backend", "session-1", AT, "completed", "local", 1, 0.5, "'; DROP TABLE x--"]),
+    st.sampled_from(["backend", "session-1", AT, "completed", "local", 1, 0.5]),
+    st.just("'; DROP TABLE x--"),
 )  # fmt: skip
 NAMES = sorted({field.name for schema in SCHEMAS.values() for field in schema.fields})
 DRAFTS = st.builds(

@@ -27,8 +27,8 @@ def add(db: sqlite3.Connection, window: int, events: Iterable[tuple[int, NewEven
         costs = [_number(used.get(name), float) for name in ("cost", "seconds")]
         at = clock.to_text(event.instant)
         model = event.model or "unknown"
-        rows.append((f"{path}:{event.line}", at, "turn", id, *texts, model, calls, failed or 0, *tokens,
-                     *costs))  # fmt: skip
+        told = (*texts, model, calls, failed or 0, *tokens, *costs)
+        rows.append((f"{path}:{event.line}", at, "turn", id, *told))
     db.executemany(
         "INSERT OR REPLACE INTO llm_usage (id, at, source, event, agent, session, task, route, "
         "model, calls, failed, input_tokens, output_tokens, cost, seconds) "

@@ -354,8 +354,9 @@ def test_it_goes_into_the_journal_once_and_is_in_the_figures(command, home, tmp_
     assert list(known) == ["backend"]
     command("mem-index", "--verify", home=home)
     with sqlite3.connect(f"file:{home.root}/index/mind.db?mode=ro", uri=True) as connection:
-        count = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                 for table in ("tasks", "llm_usage", "rewards", "campaigns", "user_commands")}  # fmt: skip
+        tables = ("tasks", "llm_usage", "rewards", "campaigns", "user_commands")
+        counts = (connection.execute(f"SELECT count(*) FROM {table}") for table in tables)
+        count = {table: found.fetchone()[0] for table, found in zip(tables, counts, strict=True)}
     assert count == {
         "tasks": 2, "llm_usage": 1, "rewards": 2, "campaigns": 1, "user_commands": 1,
     }  # fmt: skip
