@@ -23,9 +23,10 @@ _HOW = {MADE: ("changed", "undo"), ASKED: ("waits for your yes", "allow")}
 _ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"  # of lines, as something shows them
 _OURS = rf"[(（][^\w{_ENDS}]{{0,9}}(?:changed|waits for your yes|left out|cut|and \d+ more)\b"
 #: what a reply could pass off as ours, at the start of a line or after what is hardly seen there
+#: (no possessive group: Python 3.11.0 to 3.11.4, such as Debian 12's, match nothing with this one)
 _FORGED = (
-    rf"(?mi)(?:^|(?<=[{_ENDS}]))(?=(?:\x1b\[[\d;]*\w|[^\w(（{_ENDS}]|[_\u115f\u1160\u3164\uffa0]"
-    rf"|\d{{1,3}}[.)]|(?!{_OURS})[(（])*+{_OURS})"
+    rf"(?mi)(?:^|(?<=[{_ENDS}]))(?=(?=((?:\x1b\[[\d;]*\w"
+    rf"|[^\w(（{_ENDS}]|[_\u115f\u1160\u3164\uffa0]|\d{{1,3}}[.)]|(?!{_OURS})[(（])*))\1{_OURS})"
 )
 
 

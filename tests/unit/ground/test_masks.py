@@ -165,6 +165,7 @@ _OTHERWISE = {
     "lib/plainmind/index/page_reading.py": ".split()))[:200]",  # a row of the index
     "lib/plainmind/surfaces/discord/attachments.py": "stem[:60]",  # a name of a file
     "lib/plainmind/providers/discord.py": "said[:4000]",  # bytes; cut again where it is told
+    "lib/plainmind/formats/work/summary.py": "[:1000]",  # so many agents
 }
 
 

@@ -33,6 +33,7 @@ _TASK_KEYS = frozenset("description file status startTime endTime kind model err
 
 #: kinds of fields that have words of their own
 _WORDS = ("status", "route", "direction", "verdict", "pattern")
+LONGEST_NAME = 64  # characters of an agent's
 
 Item = WorkEvent | Skipped | BadData
 
@@ -251,11 +252,15 @@ class _Names:
     def agent_of(self, text: str) -> str:
         """An agent's name: an id without 'agent-', in letters that a name may have."""
         known = text.strip().lower().removeprefix("agent-") or text.strip().lower()
-        name = re.sub(r"[^a-z0-9_]+", "-", known).strip("-_")[:64]
+        name = re.sub(r"[^a-z0-9_]+", "-", known).strip("-_")[:LONGEST_NAME]
         try:
             return session.check_agent(name)
         except BadData:
-            return f"agent-{items.digest(text)[:8]}" if not name else f"{name[:58]}-agent"
+            return (
+                f"agent-{items.digest(text)[:8]}"
+                if not name
+                else f"{name[: LONGEST_NAME - 6]}-agent"
+            )
 
     def session_of(self, text: str, started: str | None = None, written: int = 0) -> str | None:
         """A session's name; one that the journal cannot have is named by the second it started."""
