@@ -38,7 +38,8 @@ _MORE = (
     rf"|[📅📆🗓⏳⌛🛫➕✅❌]\ufe0f?{_DATE}|[🔺⏫🔼🔽⏬]\ufe0f?"
     r"|🔁\ufe0f?(?:[ \t]*[A-Za-z0-9]+,?)+|[🏁🆔⛔]\ufe0f?[ \t]*[A-Za-z0-9_,-]+"
 )
-_TAIL = re.compile(rf"(?:[ \t]*+(?:{_MORE})(?=[ \t]|\Z))*+(?:[ \t]*+\^[A-Za-z0-9-]+)?[ \t]*")
+# (no possessive group around a choice: Python 3.11.0 to 3.11.4 match another text with it)
+_TAIL = re.compile(rf"(?=((?:[ \t]*+(?:{_MORE})(?=[ \t]|\Z))*))\1(?:[ \t]*+\^[A-Za-z0-9-]+)?[ \t]*")
 
 
 class ParsedLine(NamedTuple):
