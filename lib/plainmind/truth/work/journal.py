@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple
 
-from ...formats.work import journal, summary
+from ...formats.work import journal, session, summary
 from ...formats.work.journal import PATH, Author, Fields, Mint, Row
 from ...ground import environment, files, masks, regular
 from ...ground.errors import BadData, NotPermitted
@@ -206,7 +206,7 @@ def check_file(home: Home) -> None:
 
 def find_problems(home: Home, now: int) -> Iterator[JournalProblem]:
     check_file(home)
-    known: dict[int, tuple[int, int]] = {}  # hash of an id -> its line, hash of what it says
+    known: dict[int, tuple[int, int, int]] = {}  # hash of an id -> line, place, hash
     for row in read(home):
         if isinstance(row, BadData):
             yield JournalProblem(row.place, str(row).removeprefix(f"{row.place}: "))
@@ -215,11 +215,26 @@ def find_problems(home: Home, now: int) -> Iterator[JournalProblem]:
         if line.unix_ms > now + journal.AHEAD:
             what = f"at: '{line.fields['at']}' is in the future"
             yield JournalProblem(ref, f"{what}; to take it back: work-log void {line.id}")
-        said = hash(repr(sorted(line.fields.items())))
-        number, before = known.setdefault(hash(line.id), (row.number, said))
+        said = hash(repr(sorted(_tell(line.fields).items())))
+        number, start, before = known.setdefault(hash(line.id), (row.number, row.offset, said))
         if before != said:
-            what = f"id: '{line.id}' is that of line {number}, which says something else"
+            other = next(read(home, start, number), None)
+            told = _tell(other.line.fields) if isinstance(other, Row) else {}
+            names = _name_differences(told, _tell(line.fields))
+            what = f"id: '{line.id}' is that of line {number}, which differs in {names}"
             yield JournalProblem(ref, f"{what}; only the earlier one counts")
+
+
+def _tell(fields: Fields) -> Fields:
+    """What an event says: logged again without a time, it gets another one."""
+    return {key: value for key, value in fields.items() if key != "at"}
+
+
+def _name_differences(one: Fields, other: Fields) -> str:
+    keys = sorted(one.keys() | other.keys(), key=lambda key: (key != "type", key))
+    names = [session.tell(key) for key in keys if one.get(key) != other.get(key)]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _look(home: Home) -> tuple[int, bytes]:
