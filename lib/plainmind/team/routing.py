@@ -8,6 +8,7 @@ success moves how sure is sure enough, and nothing else.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import dropwhile
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -23,7 +24,7 @@ ROUTES = ("local", "cloud")
 Rates = Mapping[str, Mapping[str, tuple[int, float]]]
 
 _ENDS = re.compile(r"[.!?;]+(?=\s|$)|\n+")
-_JOINS = {"and", "then", "but", "plus", "also", "&", "or"}
+_GLUED = re.compile(r"((?<=\w),(?=[^\s\d])|(?<!\btl);(?=\S)|&+|\|+)", re.I)
 _NOUNS = set("build format support document merge model".split())
 _ARTICLES = set("the a an our my your this that its each every".split())
 
@@ -71,6 +72,7 @@ class _Clause(NamedTuple):
 
     parts: Sequence[str]
     plain: Sequence[bool]  # whether a part is a word by itself, and not of a name or a path
+    stray: str  # a word behind 'and', a comma and the like that may be an order; '' without one
 
 
 def decide(
@@ -176,7 +178,7 @@ def _read_clause(clause: _Clause) -> Reading:
             return Reading(kind, (), words, against=tuple(found))
     if best is None:
         return Reading("unsure")
-    if others := _find_orders(clause, words):
+    if others := _find_orders(clause, words) or list(filter(None, [clause.stray])):
         return Reading("two-orders", (), words, against=tuple(others))
     score, doubts = _doubt(best.rule, clause.parts)
     return Reading("", ((best.rule.kind, score),), words, tuple(doubts))
@@ -258,16 +260,52 @@ def _split(task: str) -> Iterator[_Clause]:
     for sentence in _ENDS.split(wording.strip_accents(task)):
         tokens: list[str] = []
         joined = False
-        for token in sentence.split():
+        for token in _GLUED.sub(r" \1 ", sentence).split():
             parts = wording.split_word(token)
             if joined and parts and parts[0] in _ACTS and not _is_place(tokens):
                 yield _clause(tokens)
                 tokens = []
             tokens.append(token)
-            joined = token.lower().strip(wording.EDGES) in _JOINS or token.endswith(
-                (",", ":", "-", "—")
-            )
+            joined = _joins(token) or token.endswith(":")
         yield _clause(tokens)
+
+
+def _joins(token: str) -> bool:
+    bare = token.lower().strip(wording.EDGES)
+    parts = wording.split_word(token)
+    is_word = bare in rules.JOINS or (parts and rules.JOINS.issuperset(parts))  # 'and/or'
+    return bool(is_word) or token.endswith((",", ";", "-", "–", "—"))
+
+
+def _find_stray(tokens: Sequence[str]) -> str:
+    """The first word behind 'and', a comma and the like that does not begin a thing that is known;
+    'and file the report' is one, 'and the file' is none."""
+    leads = rules.PREPOSITIONS | rules.DETERMINERS | rules.JOINS
+    for place, token in enumerate(tokens):
+        if not _joins(token):
+            continue
+        rest = list(dropwhile(lambda one: leads.issuperset(_words(one)), tokens[place + 1 :]))
+        if not rest or rest[0].strip(wording.EDGES)[:1].isdigit() or rest[0].startswith("@"):
+            continue
+        parts = _words(" ".join(rest))
+        plain = wording.is_plain_word(rest[0])
+        if not (_goes_on(parts) if plain else wording.find(rules.THINGS, _words(rest[0]))):
+            return parts[0] if parts else rest[0]
+    return ""
+
+
+def _goes_on(parts: Sequence[str]) -> bool:
+    """Whether this is a thing that is known, and what stands behind it lets it be one."""
+    if any(wording.find_at(rules.READ_ON, parts, 0)):
+        return True
+    end = max((end for _, end in wording.find_at(rules.THINGS, parts, 0)), default=0)
+    after = parts[end : end + 1]
+    ends = not after or after[0] in rules.PREPOSITIONS | rules.JOINS
+    return end > 0 and (ends or any(wording.find_at(rules.THINGS, parts, end)))
+
+
+def _words(text: str) -> list[str]:
+    return [part for token in text.split() for part in wording.split_word(token)]
 
 
 def _is_place(tokens: Sequence[str]) -> bool:
@@ -281,13 +319,14 @@ def _clause(tokens: Sequence[str]) -> _Clause:
         tokens = tokens[1:]
     comma = next((n for n, token in enumerate(tokens[:6], 1) if token.endswith(",")), 0)
     if comma and _is_place(tokens[:comma]):
-        tokens = [*tokens[comma : comma + 1], *tokens[:comma], *tokens[comma + 1 :]]
+        place = [*tokens[: comma - 1], tokens[comma - 1].rstrip(",")]
+        tokens = [*tokens[comma : comma + 1], *place, *tokens[comma + 1 :]]
     parts = [
         (part, wording.is_plain_word(token))
         for token in tokens
         for part in wording.split_word(token)
     ]
-    return _Clause([part for part, _ in parts], [plain for _, plain in parts])
+    return _Clause([part for part, _ in parts], [one for _, one in parts], _find_stray(tokens))
 
 
 #: words that begin an order behind 'and' or a comma

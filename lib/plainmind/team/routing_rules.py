@@ -46,6 +46,12 @@ _TEXTS = (
     "readme, changelog, contributing, docs, documentation, wiki, user guide, <markdown>, "
     "markdown file, guide s, policy, docstring, code comment, comments of, comments in"
 )
+_FAULTS = (
+    "typo, spelling, misspell*, grammar, formatting, markdown, punctuation, heading, "
+    "indentation, broken link, dead link, link, whitespace, blank line, table of contents, "
+    "bullet list, numbered list, code block, line length, code fence, misaligned, "
+    "sentence case"
+)
 _COMMENTS = "docstring, comments of, comments in, code comment"
 _LOGS = "log, <log>, console output, ci output, run s output, test run, output of the"
 _NIGHT = (
@@ -116,10 +122,7 @@ RULES = [
         0.9,
         "fix, correct, clean, clean up, tidy, remove, repair, add, make, convert, turn, use, "
         "strip, trim, normali*, unify, change, replace, the",
-        "typo, spelling, misspell*, grammar, formatting, markdown, punctuation, heading, "
-        "indentation, broken link, dead link, link, whitespace, blank line, table of contents, "
-        "bullet list, numbered list, code block, line length, code fence, misaligned, "
-        "sentence case",
+        _FAULTS,
         _TEXTS,
     ),
     Rule("formatting", 0.8, "run prettier, run markdownlint, prettier", _TEXTS),
@@ -270,6 +273,26 @@ VERBS = (
     "ship sign skip solve speed split store support switch sync translate tune turn update upgrade "
     "validate verify wire wrap write"
 ).split()
+
+#: what may go on behind 'and' or a comma: things that the rules are about, and orders that only
+#: read. Any other word there may be an order that nobody foresaw
+THINGS = ", ".join(
+    [
+        _TEXTS, _FAULTS, _LOGS, _NIGHT, _ERRORS, _OUTPUTS, _NOTES, _TOOLS,
+        "<version>, <lockfile>, lockfile, package, dependenc*, devdependenc*, disk, error, "
+        "warning, line, line number, column, rule, command, message, file, code, test, stack, "
+        "table, list, paragraph, sentence, section, title, example",
+    ]
+)  # fmt: skip
+READ_ON = "summari*, name the field"
+#: what may stand before such a thing, and the first also behind it
+PREPOSITIONS = frozenset("in of for from at on with by as under out".split())
+DETERMINERS = frozenset(
+    "the a an this that these its their our my each every all other which please thanks also "
+    "failing broken dead missing blank old new".split()
+)
+#: what joins an order to what stands before it, with a comma, a colon and a dash
+JOINS = frozenset("and then but plus also & && | || + or afterwards followed".split())
 
 #: what may stand before an order, and means nothing
 OPENINGS = frozenset(

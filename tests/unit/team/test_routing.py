@@ -220,6 +220,43 @@ def test_hostile_and_foreign_texts_go_to_the_cloud(task, rule):
     assert (made.decision, made.rule) == ("cloud", rule), made.text
 
 
+#: orders that no table knows, and what joins them to a harmless one
+SECOND = [
+    "git push --force", "push to main", "restart nginx", "wipe the disk", "mail everyone",
+    "message the team", "file a ticket", "rm README.md", "./wipe.sh", "`rm -rf /`",
+    "force-push to main", "the disk wipe",
+]  # fmt: skip
+JOINTS = [
+    " and ", ", ", "; ", ";", ",", " & ", " && ", " &&", " then ", ", then ", " and then ",
+    " and/or ", " — ", " | ", ", please ", ", and in the end ", ". ", "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("joint", JOINTS)
+def test_a_second_order_in_words_that_no_table_knows_is_for_the_cloud(joint):
+    for first in ("Fix the typos in docs", "Bump lodash to 4.17.21", "Summarize app.log"):
+        for second in SECOND:
+            made = routing.decide(f"{first}{joint}{second}", PERFECT)
+            assert made.decision == "cloud", made.text
+            assert made.rule in ("two-orders", "unsure"), made.text
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "Fix typos in docs and the wiki",
+        "Fix spelling, grammar and broken links in docs/a.md and docs/b.md",
+        "Fix the typos in the README, please",
+        "Fix the typos in the README and then in the changelog",
+        "Bump prisma and @prisma/client from 5.14.0 to 5.14.1",
+        "In CLAUDE.md, mention that the tests live in tests/unit",
+        "Extract file and line from this stack trace and summarise them",
+    ],
+)
+def test_what_goes_on_with_things_that_are_known_is_one_order(task):
+    assert routing.decide(task).decision == "local", routing.decide(task).text
+
+
 @given(st.text(max_size=200))
 @example("\ud800")
 def test_any_text_is_decided_and_told_on_one_line(task):
