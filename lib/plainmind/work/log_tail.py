@@ -35,13 +35,17 @@ def read_rows(
     mask: Callable[[str], str],
     going_on: Callable[[], bool] | None = None,
 ) -> Iterator[OutputRow]:
-    """The last lines of a session's logs, or of one; while `going_on`, what is added to them."""
-    logs = {name: _Log(home, id, name, count) for name in _agents(home, id, agent)}
+    """The last lines of a session's logs, or of one; while `going_on`, what is added to them, and
+    the first log is waited for."""
+    logs: dict[str, _Log] = {}
+    most: int | None = count
     while True:
         # asked before the logs are read: nothing falls between
         last = going_on is None or not going_on()
-        for name in _agents(home, id, None) if agent is None else ():
-            logs.setdefault(name, _Log(home, id, name))
+        for name in _agents(home, id, agent, needed=last and not logs):
+            if name not in logs:
+                logs[name] = _Log(home, id, name, most)
+        most = None  # what comes later is new, and read from its start
         for name, log in logs.items():
             for line in _lines(mask(stream.decode(log.read_added(whole=not last)))):
                 record = {"agent": name, "line": line, "path": log.path}
@@ -71,20 +75,23 @@ class _Log:
         return data
 
 
-def _agents(home: Home, id: str, agent: str | None) -> list[str]:
-    """Whose logs there are, or the one that is asked for. NoInput where there is none."""
+def _agents(home: Home, id: str, agent: str | None, needed: bool) -> list[str]:
+    """Whose logs there are, of all or of the one that is asked for. NoInput where there is none
+    and one is `needed`."""
     place = folder_of(id)
     if agent is not None:
-        if not os.path.isfile(home.path(place, f"{session.check_agent(agent)}.log")):
+        if os.path.isfile(home.path(place, f"{session.check_agent(agent)}.log")):
+            return [agent]
+        if needed:
             cure = "redirect the agent's output there"
             raise NoInput("no log", place=f"{place}/{agent}.log", cure=cure)
-        return [agent]
+        return []
     names = []
     with suppress(FileNotFoundError, NotADirectoryError):
         names = [name for name in os.listdir(home.path(place)) if name.endswith(".log")]
     found = [name[:-4] for name in names if os.path.isfile(home.path(place, name))]
     agents = sorted(filter(None, (session.agent_of(f"{name}.json") for name in found)))
-    if not agents:
+    if needed and not agents:
         cure = "redirect the agents' output there, to AGENT.log"
         raise NoInput("no logs", place=place, cure=cure)
     return agents

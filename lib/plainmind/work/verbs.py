@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..formats.work import session
+from ..formats.work import session, summary
 from ..formats.work.session import Fields, State
 from ..ground import environment, files
-from ..ground.errors import NoInput, NotPermitted, Usage
+from ..ground.errors import BadData, NoInput, NotPermitted, Usage
 from ..ground.paths import Home
 from ..truth.work import sessions
 from . import log_tail
@@ -74,6 +74,17 @@ def parse(verb: str | None, words: tuple[str, ...], options: dict[str, Any]) -> 
     return VerbCall(verb, words, used)
 
 
+def session_of(call: VerbCall, variable: str) -> str | None:
+    """The session that a verb concerns, by option or MIND_SESSION; BadData names the variable."""
+    given = call.options.get("session") or None
+    if given or not variable or call.verb == "list":
+        return given
+    try:
+        return session.check_session(variable)
+    except BadData as error:
+        raise BadData(f"MIND_SESSION: {error.what}", cure=error.cure) from None
+
+
 def agent_of(call: VerbCall, agent: str) -> str:
     """Whose state a verb changes, by option or environment; a phase is the orchestrator's.
     NotPermitted in the turn of another agent, which has no word in what this one did."""
@@ -118,6 +129,17 @@ def carry_out(
 
     announce = partial(endings.log_end, home, now)
     return sessions.change_state(home, id, agent, edit_started, announce=announce, dry_run=dry_run)
+
+
+def find_remark(call: VerbCall, state: State) -> str:
+    """What the journal will not tell of a run as its state is after a verb; '' for nothing."""
+    if call.verb == "task" and state.status in summary.ENDED:
+        return f"{state.agent}'s run has ended; start or end it again to have this in the journal"
+    tasks = state.fields.get("completedTasks") or () if call.verb == "end" else ()
+    left = [session.tell(one["description"]) for one in tasks if one["status"] == "in_progress"]
+    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+    names = ", ".join(left[:3]) + more
+    return f"left in progress, so not in the journal: {names}" if left else ""
 
 
 def _start(

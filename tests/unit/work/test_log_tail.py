@@ -67,6 +67,18 @@ def test_no_logs(home):
         list(log_tail.read_rows(home, "../x", None, 1, str))
 
 
+@pytest.mark.parametrize("agent", [None, "backend"])
+def test_the_first_log_is_waited_for_while_somebody_may_write_it(home, monkeypatch, agent):
+    monkeypatch.setattr(clock, "sleep", lambda seconds: None)
+    looks = iter([lambda: True, lambda: write(home, "backend", b"one\ntwo\n"), lambda: False])
+    lines = tail(home, agent, 1, going_on=lambda: bool(next(looks)()))
+    assert [line.rpartition(" ")[2] for line in lines] == ["one", "two"]
+    os.unlink(home.path(FOLDER, "backend.log"))
+    looks = iter([lambda: True, lambda: False])
+    with pytest.raises(NoInput):
+        tail(home, agent, going_on=lambda: next(looks)())
+
+
 def test_a_log_that_leads_out_of_the_home(home, tmp_path):
     (tmp_path / "secret").write_text("words")
     write(home, "backend", b"")

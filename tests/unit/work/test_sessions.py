@@ -246,6 +246,20 @@ def test_what_somebody_saves_meanwhile_is_in_the_end_there(home, save, moment, m
     assert saves and os.listdir(os.path.dirname(full)) == ["backend.json"]
 
 
+def test_what_a_change_that_was_killed_left_is_cleared_by_the_next(home):
+    start(home)
+    full, dead = home.path(PATH), 2**22 + 1
+    taken = f"{exchange._digest(b'old')}-{exchange._digest(b'new')}"
+    put(home, f"work/{ID}/.backend.json.{dead}-0.{taken}.swap", b"old")
+    put(home, f"work/{ID}/.backend.json.{dead}-1.{taken}.swap", b"a save of somebody's")
+    put(home, f"work/{ID}/.backend.json.{dead}-2.tmp", b"ne")
+    sessions.change_state(home, ID, "backend", task("ours"))
+    kept, ours = sorted(os.listdir(os.path.dirname(full)))
+    assert kept.startswith("backend (conflict ") and ours == "backend.json"
+    assert files.read(home.path("work", ID, kept)) == b"a save of somebody's"
+    assert sessions.list_agents(home, ID) == ["backend"]
+
+
 def test_what_somebody_breaks_meanwhile_stays_as_they_left_it(home):
     start(home)
     full = home.path(PATH)

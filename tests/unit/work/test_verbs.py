@@ -166,6 +166,43 @@ def test_values_that_cannot_be(started, verb, words, options, kind, said):
     assert files.read(started.path("work", ID, "backend.json")) == before
 
 
+@pytest.mark.parametrize("steps, said", [
+    (["task x"], ""),
+    (["end"], ""),
+    (["task x", "end"], ""),
+    (["end", "task x"], "backend's run has ended; start or end it again to have this in the jour"),
+    (["end", "start", "task x"], ""),
+    (["task x --status in_progress", "task y --status pending", "end"],
+        "left in progress, so not in the journal: 'x'"),
+    ([*(f"task {n} --status in_progress" for n in "abcde"), "end"],
+        "left in progress, so not in the journal: 'a', 'b', 'c' and 2 more"),
+])  # fmt: skip
+def test_what_the_journal_will_not_tell_is_said(started, steps, said):
+    for step in steps:
+        words, _, status = step.partition(" --status ")
+        verb, *description = words.split()
+        call = verbs.parse(verb, tuple(description), {"status": status or None})
+        state = verbs.carry_out(started, call, ID, "backend", NOW, bytes, False)
+    remark = verbs.find_remark(call, state)
+    assert remark.startswith(said) and bool(remark) == bool(said)
+
+
+@pytest.mark.parametrize("verb, option, variable, id", [
+    ("end", ID, "/etc", ID),
+    ("end", "", ID, ID),
+    ("end", None, "", None),
+    ("list", None, "/etc", None),
+    ("show", None, "/etc", BadData),
+])  # fmt: skip
+def test_a_session_is_named_by_option_or_variable(verb, option, variable, id):
+    call = verbs.parse(verb, (), {"session": option})
+    if id is not BadData:
+        assert verbs.session_of(call, variable) == id
+        return
+    with pytest.raises(BadData, match="^MIND_SESSION: invalid session '/etc'; use"):
+        verbs.session_of(call, variable)
+
+
 def test_nobody_and_nowhere(home):
     with pytest.raises(Usage, match="no agent; give --agent, or set MIND_AGENT"):
         do(home, "end", agent="")

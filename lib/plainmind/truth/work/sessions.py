@@ -53,9 +53,11 @@ def read_states(home: Home, id: str, report: Callable[[Failure], Any]) -> list[S
 
 
 def is_running(home: Home, id: str, agent: str | None = None) -> bool:
-    """Whether an agent of a session, or this one, is in progress."""
+    """Whether an agent of a session is in progress. This one may start as long as others
+    are."""
     found = read_states(home, id, lambda failure: None)
-    return any(state.status == "in_progress" for state in found if agent in (None, state.agent))
+    own = [state for state in found if state.agent == agent and state.status != "pending"]
+    return any(state.status == "in_progress" for state in own or found)
 
 
 def resolve_session(home: Home, id: str | None) -> str:
@@ -138,6 +140,7 @@ def _write(
             pass
     _check_file(home, path)
     _finish(full)
+    exchange.recover(full)
     last: list[State] = []
 
     def rewrite(old: bytes) -> bytes:
