@@ -57,6 +57,12 @@ REFUSED = [
     (line(at="2026-02-07T22:15:00"), "at: '2026-02-07T22:15:00' names no zone"),
     (line(file="a\x1b[2J"), "file: 'a\x1b[2J' has the character U+001B; leave it out"),
     (line(file="a\u202eb"), "file: 'a\u202eb' has the character U+202E"),
+    (line(status="x" * 60), f"status: '{'x' * 57}…' is not a status"),
+    (
+        line(description="a\udcff"),
+        "description: 'a\udcff' has the byte 0xFF, and is not valid UTF-8",
+    ),
+    (line(file="a\udc80"), "file: 'a\udc80' has the byte 0x80, and is not valid UTF-8; convert"),
     (line(description="\ud800"), "description: '\ud800' is not valid Unicode"),
     (b"not JSON\n", "not valid JSON; write one JSON object a line"),
     (b"[1]\n", 'not one JSON object; write {"type": …}'),
@@ -151,6 +157,19 @@ def test_every_type_of_the_specification_is_there():
             "lead content repository llm_usage pr_merged praise award route void"
         ).split()
     )
+
+
+@pytest.mark.parametrize("type", ("task", "session", "campaign"))
+def test_what_ends_before_it_starts_is_refused(type):
+    draft = {"type": type, "agent": "a", "description": "x", "name": "x", "session": "session-1"}
+    names = {field.name for field in SCHEMAS[type].fields}
+    draft = {key: value for key, value in draft.items() if key in ("type", *names)}
+    draft |= {"status": "completed"} if type == "session" else {}
+    times = {"started": "2026-02-07T12:00:00Z", "ended": "2026-02-07T12:30:00+01:00"}
+    what = "ended: '2026-02-07T11:30:00.000Z' is before started, '2026-02-07T12:00:00.000Z'"
+    with pytest.raises(BadData, match=f"^{what}; give both times as they were"):
+        journal.compose(draft | times, NOW, Mint())
+    journal.compose(draft | times | {"ended": times["started"]}, NOW, Mint())
 
 
 def test_who_may_say_what():

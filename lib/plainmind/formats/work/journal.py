@@ -19,7 +19,7 @@ files.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...ground import chance, clock, stream
@@ -228,8 +228,17 @@ def compose(
     made.setdefault("id", mint.make(now))
     if check(made) > now + AHEAD:
         raise BadData(f"at: '{made['at']}' is in the future", cure="give the time it happened")
+    if ends_early(made):
+        what = f"ended: '{made['ended']}' is before started, '{made['started']}'"
+        raise BadData(what, cure="give both times as they were")
     check_author(made, author)
     return {name: made[name] for name in _list_names(type) if name in made}
+
+
+def ends_early(fields: Mapping[str, Any]) -> bool:
+    """Whether something ended before it started. Both times are as `clock.to_text` writes them."""
+    started, ended = fields.get("started"), fields.get("ended")
+    return started is not None and ended is not None and ended < started
 
 
 def _list_names(type: str) -> list[str]:

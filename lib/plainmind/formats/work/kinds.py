@@ -47,6 +47,7 @@ def check_name(value: Any, most: int = LONGEST_NAME) -> str:
     if value.strip() != value:
         raise Wrong("begins or ends with a blank", "leave it out")
     if found := _CONTROL.search(value):
+        _refuse_bytes(value)
         raise Wrong(f"has the character U+{ord(found[0]):04X}", "leave it out")
     return value
 
@@ -65,8 +66,16 @@ def check_text(value: Any) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
+            _refuse_bytes(value)
             raise Wrong("is not valid Unicode", "leave half a surrogate pair out") from None
     return value
+
+
+def _refuse_bytes(text: str) -> None:
+    """Wrong for bytes of an argument that were no UTF-8: `os.fsdecode` keeps each as a half."""
+    if found := re.search("[\udc80-\udcff]", text):
+        byte = ord(found[0]) - 0xDC00
+        raise Wrong(f"has the byte 0x{byte:02X}, and is not valid UTF-8", "convert it to UTF-8")
 
 
 def check_agent(value: Any, known: set[str] = set()) -> str:  # noqa: B006 (a memory of ours)

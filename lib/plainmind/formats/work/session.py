@@ -244,8 +244,10 @@ def _check_time(value: Any, place: str) -> None:
 
 def tell(value: Any) -> str:
     """A value of whoever wrote the file, short enough for a message."""
-    text = f"'{value}'" if type(value) is str else json.dumps(value)
-    return text if len(text) <= 60 else masks.cut(text, 59) + "…"
+    quote, text = ("'", value) if type(value) is str else ("", json.dumps(value))
+    room = 60 - 2 * len(quote)
+    short = text if len(text) <= room else masks.cut(text, room - 1) + "…"
+    return f"{quote}{short}{quote}"
 
 
 # --- changes: each gives the fields of the state after it

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ...formats.work.journal import Line
+from ...formats.work.journal import Line, ends_early
 from ...formats.work.schemas import SCHEMAS
 from ...ground import clock
 
@@ -74,10 +74,11 @@ def _merge_pattern(state: State | None, line: Line) -> State:
 
 
 def duration(fields: Mapping[str, Any]) -> float | None:
-    """Seconds from the start of something to its end; None where one is not known."""
-    if fields.get("started") is None or fields.get("ended") is None:
+    """Seconds from the start of something to its end; None where one is not known, or the end is
+    first."""
+    if fields.get("started") is None or fields.get("ended") is None or ends_early(fields):
         return None
-    return max(0, clock.parse_text(fields["ended"]) - clock.parse_text(fields["started"])) / 1000
+    return (clock.parse_text(fields["ended"]) - clock.parse_text(fields["started"])) / 1000
 
 
 def same_of(normal: str) -> int:

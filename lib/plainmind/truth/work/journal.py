@@ -215,6 +215,9 @@ def find_problems(home: Home, now: int) -> Iterator[JournalProblem]:
         if line.unix_ms > now + journal.AHEAD:
             what = f"at: '{line.fields['at']}' is in the future"
             yield JournalProblem(ref, f"{what}; to take it back: work-log void {line.id}")
+        if journal.ends_early(line.fields):
+            what = f"ended: '{line.fields['ended']}' is before started; it took no time"
+            yield JournalProblem(ref, f"{what}: void {line.id} and log it again")
         said = hash(repr(sorted(_tell(line.fields).items())))
         number, start, before = known.setdefault(hash(line.id), (row.number, row.offset, said))
         if before != said:

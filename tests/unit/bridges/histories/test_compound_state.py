@@ -335,6 +335,15 @@ def test_two_databases_with_the_same_numbers_lose_nothing(tmp_path):
     assert (len(ids), len(set(ids))) == (4, 3)
 
 
+def test_times_that_end_before_they_start_are_left_out(tmp_path):
+    script = "CREATE TABLE tasks (id, agent_id, description, status, started_at, completed_at)"
+    row = ("t1", "a", "x", "done", "2026-02-07 23:00:00", "2026-02-07 22:00:00")
+    found = run(make_database(tmp_path / "agent-service.db", script, {"tasks": [row]}))
+    [fields] = told(found)
+    assert "started" not in fields and "ended" not in fields
+    assert Skipped("times of 'tasks' that end before they start") in found
+
+
 def test_an_option_that_events_of_work_do_not_have():
     reader = registry.load_reader("compound-state")
     with pytest.raises(Failure, match="--context: events of work have none"):

@@ -218,6 +218,10 @@ CASES = [
     ([a_task("a", task="t", started="2026-02-02T00:00:00.000Z"),
       a_task("b", 1, task="t", ended="2026-02-02T00:01:30.000Z")],
      "SELECT duration_s FROM tasks", 90),
+    ([a_task("a", 0, task="t", started="2026-02-02T01:00:00Z", ended="2026-02-02T00:00:00Z")],
+     "SELECT duration_s FROM tasks", None),
+    ([a_task("a", 0, started="2026-02-02T01:00:00Z", ended="2026-02-02T00:00:00Z")],
+     "SELECT sum(amount) FROM xp_transactions WHERE reason = 'quick'", None),
     # a session earns those who completed a task in it before its end
     ([a_task("a", session=S), a_task("b", agent="frontend", session=S, status="failed"),
       line("s", "session", 2, session=S, status="completed"), a_task("c", 3, "ux", session=S)],
