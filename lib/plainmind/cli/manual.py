@@ -12,18 +12,15 @@ import textwrap
 
 import click
 
-from .. import __version__
 from ..ground import zone
 from ..ground.errors import EXIT_CODES
 from ..ground.settings import KEYS, Key
 from .command import shared_options
+from .roff import roff
 from .sections import COMMON, WIDTH, columns, option
 
 LIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(os.path.dirname(os.path.dirname(LIB)), "bin")
-#: sections whose lines stay lines
-PLAIN = {"SYNOPSIS", "ENVIRONMENT", "FILES", "EXAMPLES", "TABLES", "EXIT STATUS", "SETTINGS"}
-PLAIN |= {"TYPES", "KINDS", "JOURNAL"}
 #: shell -> where its completions live below share/
 COMPLETIONS = {
     "bash": "bash-completion/completions/{0}",
@@ -237,43 +234,6 @@ def help_text(command: str, width: int = WIDTH) -> str:
     return subprocess.run(
         [os.path.join(BIN, command), "--help"], capture_output=True, text=True, check=True, env=env
     ).stdout
-
-
-def roff(name: str, section: int, text: str) -> str:
-    """A page's text as roff."""
-    out = [
-        f'.TH "{name.upper()}" "{section}" "" "plainmind {__version__}" "Plainmind"',
-        ".nh",
-        ".ad l",
-    ]
-    title = ""
-    for line in text.rstrip().split("\n"):
-        if re.fullmatch(r"[A-Z][A-Z ]+", line):
-            if title in PLAIN:
-                out.append(".fi")
-            title = line
-            out.append(f".SH {title}")
-            if title in PLAIN:
-                out.append(".nf")
-        elif title == "NAME":
-            out.append(_escaped(line.strip()))
-        elif title == "OPTIONS" and re.match(r"  -", line):
-            out += [".TP", f".B {_escaped(line.strip())}"]
-        elif not line.strip():
-            out.append("" if title in PLAIN else ".PP")
-        elif title in PLAIN or not line.startswith("      "):
-            out.append(_escaped(line[2:]))
-        elif title == "OPTIONS":
-            out.append(_escaped(line.strip()))
-        else:
-            out += [".RS 4", ".nf", _escaped(line[6:]), ".fi", ".RE"]
-    return "\n".join(out) + "\n"
-
-
-def _escaped(text: str) -> str:
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    text = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
-    return "\\&" + text if text.startswith((".", "'")) else text
 
 
 def section(name: str) -> int:

@@ -200,7 +200,7 @@ def test_pages_become_roff():
     page = manual.roff("mem-x", 1, text)
     assert page.startswith('.TH "MEM-X" "1"')
     assert ".SH DESCRIPTION\n\\&.odd 'line'\n" in page
-    assert ".TP\n.B \\-\\-a N\nSays.\n" in page
+    assert ".TP\n\\fB\\-\\-a N\\fP\nSays.\n" in page
 
 
 @pytest.mark.parametrize("name, words", [
