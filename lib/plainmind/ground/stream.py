@@ -66,6 +66,13 @@ def stdout_is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def columns() -> int:
+    """How wide the terminal is; 80 where nobody knows."""
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def encode(text: str) -> bytes:
     """Text to bytes; a byte that came in and was not UTF-8 goes out as it was."""
     return text.encode("utf-8", "surrogateescape")

@@ -53,7 +53,7 @@ def parse(data: bytes, place: str) -> list[Team]:
     if len(data) > MOST:
         raise BadData(f"more than {MOST >> 20} MiB", place=place)
     try:
-        tables = tomllib.loads(data.decode())
+        tables = tomllib.loads(data.decode("utf-8-sig"))
     except (RecursionError, ValueError) as error:  # also nesting or digits beyond Python's limits
         line = re.search(r"line (\d+)", str(error))
         number = line[1] if line else data.count(b"\n") + 1

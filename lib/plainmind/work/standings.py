@@ -22,10 +22,27 @@ ACHIEVEMENT_KEYS = ("name", "title", "tier", "xp", "description", "count", "leas
 AWARD_KEYS = ("id", "agent", "amount", "reason")
 
 _BAR = 10  # characters
+_NARROW = 72  # columns, from which on there is room for a bar
+_LONGEST = 1000 * 60 * 60  # seconds that are told in hours; more is nobody's work
 
 
-def row_of_agent(figures: AgentFigures, people: bool) -> OutputRow:
-    """An agent in one line."""
+def rows_of_agents(found: Iterable[AgentFigures], people: bool, width: int) -> Iterator[OutputRow]:
+    """All agents; for people those with XP, and how many have none. `width` is in columns."""
+    without = 0
+    some = False
+    for figures in found:
+        if people and not figures.xp:
+            without += 1
+        else:
+            some = True
+            yield row_of_agent(figures, people, width)
+    if without:
+        told = f"{without} more" if some else _count(without, "agent")
+        yield OutputRow(f"{told} without XP", {})
+
+
+def row_of_agent(figures: AgentFigures, people: bool, width: int = 80) -> OutputRow:
+    """An agent in one line; one of less than 72 columns has no room for a bar."""
     record = _to_record(figures)
     level = figures.reached
     who = (figures.agent, level.number, level.title)
@@ -34,7 +51,8 @@ def row_of_agent(figures: AgentFigures, people: bool) -> OutputRow:
         return OutputRow("\t".join(map(str, values)), record)
     streak = _count(record["streak"], "day") if record["streak"] else ""
     name = f"{level.number:2} {level.title}"
-    text = f"{figures.agent:<20} {name:<14} {figures.xp:>9,} XP  {_bar(figures)}  {streak}"
+    bar = f"  {_bar(figures)}" if width >= _NARROW else ""
+    text = f"{figures.agent:<20} {name:<14} {figures.xp:>9,} XP{bar}  {streak}"
     return OutputRow(text.rstrip(), record)
 
 
@@ -89,8 +107,8 @@ def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator
         columns = (one.title, one.tier, str(one.xp), one.description, shown)
         text = "\t".join(columns).rstrip("\t")
         if people:
-            shown = at[:10] if at else shown
-            width = f"{one.title:<16} {one.tier:<9} {one.xp:>5} XP  {one.description:<32} {shown}"
+            shown = at[:10] if at else " ".join(shown.split()[:4])  # hours need no seconds
+            width = f"{one.title:<13} {one.tier:<9} {one.xp:>4} XP  {one.description:<30} {shown}"
             text = f"{one.symbol} {width}".rstrip()
         yield OutputRow(text, dict(zip(ACHIEVEMENT_KEYS, values)))
 
@@ -135,6 +153,8 @@ def _count(number: int, noun: str) -> str:
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "not known"
+    if not seconds < _LONGEST:
+        return "over 1,000 h"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)

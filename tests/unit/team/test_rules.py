@@ -83,6 +83,7 @@ def test_a_file_of_ones_own():
     night, day = teams.Member("night-watch", model="haiku", active=False), teams.Member("day")
     assert teams.parse(text, "x") == [teams.Team("Ops", "", (night, day))]
     assert teams.parse(b"", "x") == []
+    assert teams.parse(b"\xef\xbb\xbf" + text, "x") == teams.parse(text, "x"), "a BOM"
 
 
 WRONG = [

@@ -30,6 +30,29 @@ def test_an_agent_in_one_line():
     )
 
 
+def test_a_team_at_a_terminal():
+    """Fits 60 columns without bars; who has no XP is counted. A program gets everybody."""
+    longest = BUSY._replace(agent="a" * 20, xp=100_000, level=9, streak=100)
+    found = [longest, BUSY, FRESH, FRESH]
+    wide, narrow = (
+        [row.text for row in standings.rows_of_agents(found, True, width)] for width in (72, 71)
+    )
+    assert len(narrow) == 3 and narrow[-1] == wide[-1] == "2 more without XP"
+    assert max(map(len, narrow)) <= 60 < max(map(len, wide)) <= 72
+    assert "█" in wide[0] and "█" not in "".join(narrow)
+    fresh = [row.text for row in standings.rows_of_agents([FRESH], True, 80)]
+    assert fresh == ["1 agent without XP"]
+    assert len(list(standings.rows_of_agents(found, False, 20))) == 4
+
+
+def test_achievements_fit_a_terminal():
+    at = dict.fromkeys((one.name for one in ACHIEVEMENTS), "2026-11-29T22:15:00.000Z")
+    slow = (BUSY._replace(seconds=seconds) for seconds in (1e300, 30 * 3_599_999))
+    for figures in (BUSY, BUSY._replace(achieved=at), *slow):
+        for row in standings.rows_of_achievements(figures, people=True):
+            assert 1 + len(row.text.replace("\ufe0f", "")) <= 80, row.text  # the symbol has two
+
+
 def test_an_agent_in_words():
     text = standings.describe_agent(BUSY, people=True).text
     assert text == (
@@ -102,7 +125,7 @@ def test_achievements_of_everybody_and_of_one():
     shown = {r.record["name"]: r.text for r in standings.rows_of_achievements(enough, False)}
     assert shown["excellence"].endswith("\t52.6%") and shown["speed-demon"].endswith("\t10 min")
     people = next(standings.rows_of_achievements(BUSY, people=True)).text
-    assert people == f"🎯 First Steps      bronze       50 XP  {'1 task':<32} 2026-02-05"
+    assert people == f"🎯 First Steps   bronze      50 XP  {'1 task':<30} 2026-02-05"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +137,8 @@ def test_achievements_of_everybody_and_of_one():
         (61, "1 min 1 s"),
         (7200, "2 h"),
         (3661, "1 h 1 min 1 s"),
+        (1e300, "over 1,000 h"),
+        (float("inf"), "over 1,000 h"),
     ],
 )
 def test_a_duration(seconds, text):
