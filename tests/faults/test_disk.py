@@ -197,7 +197,7 @@ def test_a_disk_that_can_only_be_read(disk):
     assert snapshot(home) == before
     assert run(home, "mem-show", f"{WINDOW}:3")[0] == 0
     assert run(home, "mem-pin", "--list")[0] == 0
-    assert run(home, "work-session", "show") == (0, "backend\tin_progress\t\n", "")
+    assert run(home, "work-session", "show") == (0, "backend\tin_progress\n", "")
     assert run(home, "mem-lint", "--logs") == (0, "", "")
     # there is no index, and none can be made there
     assert run(home, "mem-recall", "before") == (0, f"{WINDOW}:3: before\n", "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..team.achievements import ACHIEVEMENTS, Achievement, Deeds
 from ..team.figures import AgentFigures, BoardRow
-from .report import OutputRow
+from .report import OutputRow, tell_duration
 
 #: of the JSON objects
 AGENT_KEYS = (
@@ -153,9 +153,4 @@ def _count(number: int, noun: str) -> str:
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "not known"
-    if not seconds < _LONGEST:
-        return "over 1,000 h"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
-    return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))
+    return tell_duration(seconds) if seconds < _LONGEST else "over 1,000 h"

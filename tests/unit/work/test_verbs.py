@@ -187,6 +187,40 @@ def test_what_the_journal_will_not_tell_is_said(started, steps, said):
     assert remark.startswith(said) and bool(remark) == bool(said)
 
 
+def test_people_see_columns_and_times(home):
+    """A completed session is in no phase; what is not over took no time yet."""
+
+    def show() -> list[str]:
+        states = sessions.read_states(home, ID, lambda failure: pytest.fail(str(failure)))
+        listed = report.row_of_session(ID, states, people=True)
+        times.append((listed.record["startTime"], listed.record["endTime"]))
+        return [row.text for row in (listed, *report.rows_of_session(states, people=True))]
+
+    times: list[tuple[str, str]] = []
+    do(home, "start", agent="orchestrator")
+    do(home, "phase", "working", agent="")
+    do(home, "next", "backend", "mend", "it", agent="orchestrator")
+    assert show() == [
+        f"{ID} in_progress 2026-01-30 14:23 {'':15} phase working: orchestrator in_progress",
+        "orchestrator         in_progress phase working",
+        "backend              ready       mend it",
+    ]
+    do(home, "start", now=NOW + 1000)
+    do(home, "end", agent="orchestrator", now=NOW + 754_000)
+    assert show() == [
+        f"{ID} completed   2026-01-30 14:23 12 min 34 s     "
+        "orchestrator completed, backend in_progress",
+        "orchestrator         completed",
+        "backend              in_progress",
+    ]
+    assert times == [(TIME, None), (TIME, "2026-01-30T14:36:29.120Z")]
+    do(home, "start", agent="orchestrator", status="pending", id="session-1")
+    states = sessions.read_states(home, "session-1", pytest.fail)
+    row = report.row_of_session("session-1", states, people=True)
+    assert row.text == f"{'session-1':<18} {'pending':<44} orchestrator pending"
+    assert row.record["startTime"] is row.record["endTime"] is None
+
+
 @pytest.mark.parametrize("verb, option, variable, id", [
     ("end", ID, "/etc", ID),
     ("end", "", ID, ID),
@@ -237,7 +271,7 @@ def test_hostile_text_is_one_row_and_comes_back(tmp_path_factory, text, key, ste
         assert failure.code in (2, 65), failure
     states = sessions.read_states(home, ID, lambda failure: pytest.fail(str(failure)))
     for row in report.rows_of_session(states) + [report.row_of_session(ID, states)]:
-        assert row.text.count("\t") == 2 and "\n" not in row.text
+        assert row.text.count("\t") <= 2 and "\n" not in row.text and row.text[-1] != "\t"
         assert row.text.replace("\t", "").isprintable()
     asked = {each["action"] for each in states[0].fields["nextSteps"]}
     assert {json.loads(json.dumps(each)) for each in (text, *steps) if each.strip()} >= asked

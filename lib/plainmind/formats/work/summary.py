@@ -40,6 +40,15 @@ def has_ended(states: list[State]) -> bool:
     return bool(states) and all(state.status in ENDED for state in leading or states)
 
 
+def find_span(states: list[State]) -> tuple[int, int]:
+    """When the first run of a session started, and when the session ended, ms since the epoch; 0
+    where that is not known, or not yet so."""
+    leading = [state for state in states if state.agent == session.ORCHESTRATOR]
+    started = min((state.started for state in states if state.started), default=0)
+    ended = max(state.ended for state in leading or states) if has_ended(states) else 0
+    return started, ended
+
+
 def list_tasks(state: State, now: int) -> list[Fields]:
     """The events of what an agent's run did; what has no time of its own happened by `now`."""
     events = []
@@ -76,7 +85,7 @@ def make_session(states: list[State], now: int) -> Fields:
     status = status_of(states)
     leading = [state for state in states if state.agent == session.ORCHESTRATOR]
     runs = sorted((state.agent, state.started) for state in leading or states)
-    started = min((state.started for state in states if state.started), default=0)
+    started, _ = find_span(states)
     repositories = (state.fields.get("targetRepo") for state in (*leading, *states))
     requests = (_find_pull_request(state) for state in (*leading, *states))
     event = {
