@@ -4,9 +4,11 @@ and in the morning the figures tell what happened."""
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
+import time
 
 import pytest
 from plainmind.ground import clock
@@ -94,6 +96,10 @@ def test_who_worked_and_what_became_of_it(night):
     for agent in ("backend", "frontend", "infrastructure", "verification"):
         assert f"{agent} completed" in session
     assert run("work-session show --ready || true") == ""
+    assert (mail.index("Failed") < mail.index("Never started") < mail.index("Cost")
+            < mail.index(session))  # fmt: skip
+    assert mail.startswith("Failed, and why:\nnone\n\nNever started:\nnone\n")
+    assert re.search(r"^backend\tcommand:\S+\t1\t0.02$", mail, re.MULTILINE)
     assert sorted(os.listdir(home / "work")) == [".lock", "events.jsonl", "logs", "session-" + (
         session.split("\t")[0].removeprefix("session-"))]  # fmt: skip
     assert stat.S_IMODE(os.stat(home / "work/events.jsonl").st_mode) == 0o600
@@ -108,8 +114,8 @@ def ask(night, question: str) -> list:
 
 def test_the_tables_tell_the_story(night):
     assert ask(night, "SELECT agent, status, error IS NOT NULL FROM tasks ORDER BY at, agent") == [
-        ("backend", "completed", 0), ("infrastructure", "completed", 0),
-        ("frontend", "completed", 0), ("verification", "failed", 1),
+        ("backend", "completed", 0), ("frontend", "completed", 0),
+        ("infrastructure", "completed", 0), ("verification", "failed", 1),
         ("verification", "completed", 0),
     ]  # fmt: skip
     assert ask(night, "SELECT status, tasks, failed FROM sessions") == [("completed", 4, 1)]
@@ -131,7 +137,7 @@ def test_the_questions_of_the_manual_are_answered(night):
     assert (status, tasks, failed, hours) == ("completed", 4, 1, 8.0)
     ((at, agent, what, error),) = ask(night, questions["Which tasks failed, and why?"])
     assert (at, agent, what) == (
-        "2026-02-06T23:00:00.000Z", "verification", "Run every test against staging",
+        "2026-02-06T22:00:00.000Z", "verification", "Run every test against staging",
     )  # fmt: skip
     assert "ended with 69" in error
     cost = ask(night, questions["What did each model cost on each day (of UTC)?"])
@@ -158,6 +164,103 @@ def test_what_they_earned(night):
     shown = [line.split("\t") for line in run("work-xp").strip().split("\n")]
     assert {name: int(figures[2]) for name, *figures in shown if int(figures[2])} == dict(sums)
     assert shown[0][0] == "verification", "it was praised"
-    assert [line.split("\t")[1] for line in mail.strip().split("\n")[1:5]] == sorted(
+    assert [line.split("\t")[1] for line in mail.strip().split("\n")[-4:]] == sorted(
         ("backend", "frontend", "infrastructure", "verification")
     )
+
+
+#: takes its time, says so, and fails where a task asks for that
+SLOW = """\
+#!/bin/sh
+for task; do :; done
+echo "$task" >> "$MIND_HOME/asked"
+sleep 0.6
+case $task in *fail*) echo 'no such port' >&2; exit 69 ;; esac
+"""
+
+
+@pytest.fixture
+def team(tmp_path):
+    """Starts `overnight` with words, and a fake model; plan.txt is beside it."""
+    os.makedirs(tmp_path / "bin")
+    shutil.copy(EXAMPLE, tmp_path / "bin/overnight")
+    (tmp_path / "bin/agent-turn").write_text(SLOW)
+    (tmp_path / "bin/agent-turn").chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:{ROOT}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            words, cwd=tmp_path, env={**env, "MIND_HOME": str(tmp_path)}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def run(*words: str) -> tuple[int, str, str]:
+        process = start(*words)
+        out, complaints = process.communicate(timeout=60)
+        return process.returncode, out, complaints
+
+    return tmp_path, start, run
+
+
+def test_rounds_that_overlap_do_each_task_once_and_a_failed_one_twice(team):
+    folder, start, run = team
+    plan = "a||first\na||second\n# not a task\n\nb|a|fail\nc|b|never | at all\nd|a|-last"
+    (folder / "plan.txt").write_text(plan)
+    assert run("overnight", "begin", ".", "plan.txt") == (0, "", "")
+    for _ in range(3):
+        rounds = [start("overnight", "work") for _ in range(3)]
+        assert [round.communicate(timeout=60) for round in rounds] == [("", "")] * 3
+    assert sorted((folder / "asked").read_text().split("\n")[:-1]) == sorted(
+        ["first", "second", "fail", "fail", "-last"]
+    )
+    assert run("overnight", "begin", ".", "plan.txt")[0] == 75
+    code, mail, complaints = run("overnight", "end")
+    assert (code, complaints) == (0, "")
+    assert mail.startswith(
+        "Failed, and why:\nb\tfail\tno such port\n\n"
+        "Never started:\nc\twaiting\tnever | at all, after b-completed (failed)\n\n"
+    )
+    assert run("overnight", "end")[0] == 66
+
+
+def test_a_round_that_was_killed_stops_no_other(team):
+    folder, start, run = team
+    (folder / "plan.txt").write_text("a||first\na||second\n")
+    run("overnight", "begin", ".", "plan.txt")
+    killed = start("overnight", "work")
+    while not (folder / "asked").exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert run("overnight", "work") == (0, "", "")
+    assert run("work-session", "show", "--ready")[0] == 1
+    assert (folder / "asked").read_text().split() == ["first", "first", "second"]
+    assert run("overnight", "end")[1].startswith("Failed, and why:\nnone\n")
+
+
+@pytest.mark.parametrize(
+    "plan, code, complaint",
+    [
+        (None, 66, "overnight: no plan 'plan.txt'"),
+        ("# nothing\n\n", 65, "plan.txt:2: no task"),
+        ("a||b\nc: d", 65, "plan.txt:2: not AGENT|AFTER|TASK"),
+        ("a||\n", 65, "plan.txt:1: not AGENT|AFTER|TASK"),
+        ("A||b\n", 65, "plan.txt:1: not the name of an agent: 'A'"),
+        ("orchestrator||b\n", 65, "plan.txt:1: not the name of an agent: 'orchestrator'"),
+        ("a-failed||b\n", 65, "plan.txt:1: not the name of an agent: 'a-failed'"),
+        ("a||b\n\nc|d|e\n", 65, "plan.txt:3: after 'd', which has no task above"),
+        ("a|a|b\n", 65, "plan.txt:1: after 'a', which has no task above"),
+        (
+            "a||b\nc|a-failed|d\na|c|e\n", 65,
+            "plan.txt:3: line 2 comes after 'a': move it below this one",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_plan_begins_nothing(team, plan, code, complaint):
+    folder, _, run = team
+    if plan is not None:
+        (folder / "plan.txt").write_text(plan)
+    assert run("overnight", "begin", ".", "plan.txt") == (code, "", complaint + "\n")
+    assert not (folder / "work").exists()
