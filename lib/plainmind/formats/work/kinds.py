@@ -72,7 +72,7 @@ def check_text(value: Any) -> str:
 
 
 def _refuse_bytes(text: str) -> None:
-    """Wrong for bytes of an argument that were no UTF-8: `os.fsdecode` keeps each as a half."""
+    """Wrong for bytes of an argument that were not UTF-8: `os.fsdecode` keeps each as a half."""
     if found := re.search("[\udc80-\udcff]", text):
         byte = ord(found[0]) - 0xDC00
         raise Wrong(f"has the byte 0x{byte:02X}, and is not valid UTF-8", "convert it to UTF-8")
