@@ -354,9 +354,12 @@ def test_it_goes_into_the_journal_once_and_is_in_the_figures(command, home, tmp_
     """As its user does it, twice; the sums are those of the events, not of the database."""
     make_database(tmp_path / "agent-service.db")
     make_states(tmp_path)
+    sizes = []
     for _ in range(2):
         lines = command("mem-import", "--from", "compound-state", tmp_path, home=home, code=65)
         command("work-log", "-", stdin=lines, home=home)
+        sizes.append(os.path.getsize(home.path("work/events.jsonl")))
+    assert sizes[0] == sizes[1]
     assert lines.count(b"\n") == len({json.loads(line)["id"] for line in lines.splitlines()})
     agents = [line.split("\t") for line in command("work-xp", home=home).decode().splitlines()]
     known = {name: int(xp) for name, _, _, xp, *_ in agents if xp != "0"}

@@ -105,6 +105,31 @@ def test_what_is_wrong_in_the_file_is_named(home):
     assert wrong == "work/events.jsonl:4: lesson: 7 is not a text; give a text"
 
 
+def test_what_is_there_with_its_id_is_not_written_again(home):
+    one, at = {**TASK, "id": "e1"}, {"at": "2026-02-07T20:00:00.000Z"}
+    steps = [  # what is logged, and how many events of it are new
+        ([one, one], 1), ([one], 0), ([TASK], 1), ([{**one, "kind": "x"}], 1),
+        ([{**one, "kind": "x"}, {**TASK, "id": "e2", **at}], 1), ([{**TASK, "id": "e2", **at}], 0),
+        ([{**TASK, "id": "e2"}], 0), ([{**one, **at}], 1),
+    ]  # fmt: skip
+    for number, (drafts, new) in enumerate(steps):
+        now = NOW + 1000 * number
+        assert len(journal.log(home, drafts, now, dry_run=True, once=True)) == new
+        assert len(journal.log(home, drafts, now, once=True)) == new
+    assert list(journal.read(home))[-1].number == sum(new for _, new in steps)
+
+
+def test_what_another_process_wrote_meanwhile_is_known(home):
+    drafts = [{**TASK, "id": "e1"}]
+    events = [journal.compose(draft, NOW, grammar.Mint()) for draft in drafts]
+    mine = journal.Repeats(home)
+    mine.catch_up()
+    journal.log(home, drafts, NOW)
+    assert journal.append_missing(home, drafts, events, mine) == []
+    os.rename(home.path(grammar.PATH), home.path("work", "old"))  # and what is gone is not
+    assert journal.append_missing(home, drafts, events, mine) == events
+
+
 def test_a_link_or_a_pipe_is_not_written_to(home, tmp_path):
     os.makedirs(home.path("work"))
     os.symlink(tmp_path / "elsewhere", home.path(grammar.PATH))
