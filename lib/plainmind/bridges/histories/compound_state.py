@@ -21,7 +21,7 @@ from ...ground import clock
 from ...ground.errors import BadData
 from . import compound_tables, database, items, sources
 from .compound_tables import Mapping
-from .items import Skipped, WorkEvent, as_list, as_mapping, as_text
+from .items import Lost, Skipped, WorkEvent, as_list, as_mapping, as_text
 from .sources import HistoryReader, Source
 
 _STATE = re.compile(r"(?:^|/)(?P<session>(?:session|orchestrator)-[^/]+)/[^/]+\.(?:json|log)\Z")
@@ -155,6 +155,7 @@ class CompoundState(HistoryReader):
         used = {"entity_type", "entity_id", *(row.keys() - given.keys())}  # they say whose it is
         used |= {"task_id"} if "task_id" in row and "agent_id" in row else set()
         fields: dict[str, Any] = {"type": mapping.type, "id": _make_id(table, row)}
+        left: list[Skipped] = []
         for field in SCHEMAS[mapping.type].fields:
             column, value = _find_value(row, mapping.columns.get(field.name, ""))
             if value is None:
@@ -162,7 +163,7 @@ class CompoundState(HistoryReader):
             made = self._convert(field, column, value, mapping, most)
             used |= set(column.split(" + "))
             if made is None:
-                yield Skipped(f"value of {table}.{column} that no event can have")
+                left.append(Skipped(f"value of {table}.{column} that no event can have"))
             else:
                 fields[field.name] = made
         if most > 1 and "value" in fields:
@@ -171,7 +172,14 @@ class CompoundState(HistoryReader):
         column, value = _find_value(row, mapping.instant)
         fields["at"] = _to_time(value) or clock.to_text(written)
         used |= {column, *mapping.instant.split(), *compound_tables.UNTOLD}
-        yield from self._make_event(table, fields)
+        if journal.ends_early(fields):
+            del fields["started"], fields["ended"]
+            left.append(Skipped(f"times of '{table}' that end before they start"))
+        made = self._make_event(table, fields, as_text(given.get("id")))
+        yield made
+        if isinstance(made, Lost):  # whole: what it held is not counted again
+            return
+        yield from left
         for column, value in row.items():
             if column not in used and value not in (None, "", 0, b""):
                 yield Skipped(f"column {table}.{column}" if column.isprintable() else "column …")
@@ -203,19 +211,15 @@ class CompoundState(HistoryReader):
         except Wrong:
             return None
 
-    def _make_event(self, table: str, fields: dict[str, Any]) -> Iterator[Item]:
-        if journal.ends_early(fields):
-            del fields["started"], fields["ended"]
-            yield Skipped(f"times of '{table}' that end before they start")
+    def _make_event(self, table: str, fields: dict[str, Any], id: str) -> Item:
         try:
             journal.check(fields)
         except BadData as error:
             lacking = error.what.partition(":")[0]
-            yield Skipped(f"row of '{table}' without '{lacking}'")
-            return
+            return Lost(f"row of '{table}' without '{lacking}'", id)
         if fields["type"] == "task":
             self._told.add((fields.get("session", ""), fields["agent"], fields["description"]))
-        yield WorkEvent(fields)
+        return WorkEvent(fields)
 
 
 class _Names:

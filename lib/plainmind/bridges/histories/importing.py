@@ -18,7 +18,7 @@ from ...ground.errors import Failure, Usage
 from ...ground.paths import Home
 from .conservation import Reasons
 from .finding import find_sources
-from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped, Unread, WorkEvent, digest
+from .items import HistoryEvent, HistoryItem, HistoryPage, Lost, Skipped, Unread, WorkEvent, digest
 from .order import Turns
 from .sources import HistoryReader, Source
 
@@ -135,7 +135,11 @@ class _Reading:
 class Tally:
     """What an import found, in numbers. `line` is that of something to keep."""
 
-    def __init__(self) -> None:
+    NAMED = 5  # ids of lost rows, of each reason
+
+    def __init__(self, journal: bool = False) -> None:
+        self._journal = journal  # events of work are of no conversation
+        self.lost: dict[str, list[str]] = {}
         self.read = False  # whether there was anything at all
         self.conversations: set[str] = set()
         self.kept: Counter[str] = Counter()
@@ -152,6 +156,9 @@ class Tally:
             self.kept["page" if isinstance(found, HistoryPage) else "summary"] += 1
         else:
             self.skipped.add(found.reason if isinstance(found, Skipped) else "broken")
+            if isinstance(found, Lost):
+                ids = self.lost.setdefault(found.reason, [])
+                ids += [str(found.value)[:40] or "no id"][: self.NAMED + 1 - len(ids)]
 
     def counts(self) -> dict[str, int]:
         order = ("user", "agent", "tool", "system", "page", "summary")
@@ -159,16 +166,37 @@ class Tally:
         kept = {name: self.kept[name] for name in (*order, *work) if self.kept[name]}
         skipped = self.skipped.counts
         left = {f"skipped {reason}": skipped[reason] for reason in sorted(skipped)}
-        return {"conversations": len(self.conversations), **kept, **left}
+        first = {} if self._journal else {"conversations": len(self.conversations)}
+        return {**first, **kept, **left}
 
     def lines(self, verbose: bool) -> Iterator[str]:
         """What was left out and why, when something was; all counts, when `verbose`."""
         reasons = [(count, why) for why, count in self.skipped.counts.items() if why != "broken"]
         if reasons:
-            told = ", ".join(f"{count} {why}" for count, why in sorted(reasons, reverse=True))
+            told = ", ".join(self._tell(sorted(reasons, reverse=True)))
             yield f"{sum(count for count, _ in reasons)} passed over: {told}"
         if verbose:
             yield ", ".join(f"{name}: {count}" for name, count in self.counts().items())
+
+    def _tell(self, reasons: list[tuple[int, str]]) -> Iterator[str]:
+        """Rows that were lost first, with their ids; values of columns, as a group, last."""
+        columns = [(count, why) for count, why in reasons if why.startswith("column ")]
+        for count, why in sorted(reasons, key=lambda reason: reason[1] not in self.lost):
+            if why.startswith("column "):
+                continue
+            ids = self.lost.get(why, [])
+            named = ", ".join(ids[: self.NAMED]) + ", …" * (len(ids) > self.NAMED)
+            yield f"{count} {_plural(why) if count > 1 else why}" + (f" ({named})" if ids else "")
+        if columns:
+            count = sum(count for count, _ in columns)
+            told = ", ".join(f"{n} {why.removeprefix('column ')}" for n, why in columns)
+            yield f"{count} {'values' if count > 1 else 'value'} in columns of no event: {told}"
+
+
+def _plural(reason: str) -> str:
+    """Of what the reader of a team's database says: 'row of', 'value of', 'task that was'."""
+    many = re.sub(r"^(row|value|task)(?= of | without | that )", r"\1s", reason)
+    return many.replace(" that was ", " that were ") if many != reason else reason
 
 
 def find_repository(folder: str) -> str:

@@ -100,6 +100,10 @@ class Unread(Skipped):
     """A file that no reader of this tool takes."""
 
 
+class Lost(Skipped):
+    """A row that should have become an event and could not; `value` is its id."""
+
+
 class Held(NamedTuple):
     """A part of a record that becomes an event later, or is counted then."""
 

@@ -172,13 +172,28 @@ def test_a_database_as_the_project_of_the_seeds_has_it(tmp_path):
     assert left_out(found) == {
         "column agents.emoji": 1, "column agents.success_rate": 1, "column sessions.branch_name": 1,
         "column sessions.exit_code": 1, "column tasks.priority": 1, "column tasks.retry_count": 1,
-        "row of 'tasks' without 'status'": 1, "value of tasks.status that no event can have": 1,
+        "row of 'tasks' without 'status'": 1,
         "row of 'rewards' without 'agent'": 1, "column patterns.detection_count": 1,
         "column experiments.target_value": 1, "column experiments.status": 1,
         "column metrics.context": 1,
         "column user_commands.normalized_intent": 1, "column leads.contact_email": 1,
         "row of 'agent_levels', made again from events": 1, "row of 'integrations'": 1,
     }  # fmt: skip
+
+
+def test_the_closing_line_names_lost_rows_first_and_counts_nothing_twice(tmp_path):
+    script = "CREATE TABLE tasks (id, agent, title, status, color, mood)"
+    rows = [(n, "backend", "a", "dancing", "red", "bad") for n in range(1, 8)]
+    rows += [("ok", "backend", "b", "done", "red", ""), ("ok2", "backend", "c", "done", "", "x")]
+    tally = importing.Tally(journal=True)
+    for item in run(make_database(tmp_path / "agent-service.db", script, {"tasks": rows})):
+        tally.add(item)
+    assert list(tally.lines(False)) == [
+        "9 passed over: 7 rows of 'tasks' without 'status' (1, 2, 3, 4, 5, …), "
+        "2 values in columns of no event: 1 tasks.mood, 1 tasks.color"
+    ]
+    assert list(tally.counts())[0] == "task event", "and no conversations"
+    assert importing._plural("task that was not done") == "tasks that were not done"
 
 
 OTHER_SCHEMAS = [
