@@ -107,28 +107,32 @@ def append_lines(
     left out. `session` gives the clock
     and takes reports of lines that are refused, of which nothing is written (cli.Session)."""
     mint, last, repeats, left_out = Mint(), 0, journal.Repeats(home), 0
-    for batch in _batches(lines):
-        now, drafts, events = session.now, [], []
-        for number, line in batch:
+    try:
+        for batch in _batches(lines):
+            now, drafts, events = session.now, [], []
+            for number, line in batch:
+                try:
+                    draft = read_times(grammar.parse_object(line), now)
+                    event = journal.compose(draft, now, mint, author)
+                    grammar.render(event)  # one that is too long is this line's fault
+                    drafts.append(draft)
+                    events.append(event)
+                except Failure as failure:
+                    failure.place = f"{INPUT}:{number}"
+                    session.report(failure)
             try:
-                draft = read_times(grammar.parse_object(line), now)
-                event = journal.compose(draft, now, mint, author)
-                grammar.render(event)  # one that is too long is this line's fault
-                drafts.append(draft)
-                events.append(event)
-            except Failure as failure:
-                failure.place = f"{INPUT}:{number}"
-                session.report(failure)
-        try:
-            dry_run = session.dry_run
-            new = journal.append_missing(home, drafts, events, repeats, dry_run=dry_run)
-        except (Failure, OSError) as error:
-            told = error if isinstance(error, Failure) else files.to_failure(error)
-            if last:
-                told.cure = f"up to line {last} all is written, and nothing after it"
-            raise told from None
-        last, left_out = batch[-1][0], left_out + len(events) - len(new)
-        yield from new
+                dry_run = session.dry_run
+                new = journal.append_missing(home, drafts, events, repeats, dry_run=dry_run)
+            except (Failure, OSError) as error:
+                told = error if isinstance(error, Failure) else files.to_failure(error)
+                if last:
+                    told.cure = f"up to line {last} all is written, and nothing after it"
+                raise told from None
+            last, left_out = batch[-1][0], left_out + len(events) - len(new)
+            yield from new
+    except KeyboardInterrupt:
+        session.say(f"interrupted; up to line {last} all is written")
+        raise
     if left_out:
         session.remark(f"{left_out} events were there already")
 
