@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from ..formats.normal_form import to_form
+
 #: classes of words, by what was written
 CLASSES = {
     "<version>": r"v?\d+(\.\d+)+[\w.-]*|v\d+",
@@ -52,21 +54,21 @@ def is_plain_word(token: str) -> bool:
 
 def strip_accents(task: str) -> str:
     """A task without accents, which hide no word."""
-    parted = unicodedata.normalize("NFD", task)
+    parted = to_form("NFD", task)
     return "".join(char for char in parted if not unicodedata.combining(char))
 
 
 def find_strange(task: str) -> str:
     """The first character that is neither a letter of English, accents aside, nor what usually
     stands between such letters; '' where there is none."""
-    for char in unicodedata.normalize("NFC", task):
+    for char in to_form("NFC", task):
         if char.isascii():
             if char.isprintable() or char in "\n\t\r":
                 continue
             return f"U+{ord(char):04X}"
         if char in "“”‘’«»…–—•→×✓✅°§€£ ":
             continue
-        base = unicodedata.normalize("NFD", char)
+        base = to_form("NFD", char)
         if not (char.isalpha() and base[0].isascii() and len(base) > 1):
             return f"U+{ord(char):04X} {unicodedata.name(char, '')}".strip()
     return ""
