@@ -13,7 +13,7 @@ bin=$(cd "$(dirname "$0")/../bin" && pwd -P)
 folders='share/man/man1 share/man/man5 share/man/man7 share/man share/bash-completion/completions
   share/bash-completion share/zsh/site-functions share/zsh share/fish/vendor_completions.d share/fish
   share bin'
-pages='config.5 log.5 page.5 reminders.5 schema.5 session.5 options.7 ref.7'
+pages='config.5 journal.5 log.5 page.5 reminders.5 schema.5 session.5 options.7 ref.7 work.7'
 
 # the folder a link points into, without links in it; nothing when there is none
 folder() {

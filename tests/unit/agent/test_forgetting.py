@@ -13,7 +13,7 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.errors import InputOutput
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
-from plainmind.index.sqlite import care
+from plainmind.index.sqlite import words
 from plainmind.memory import Memory, absence, forgetting, moments
 from plainmind.recall.search import Limits
 from plainmind.truth.log.writer import EventDraft, Log
@@ -283,7 +283,7 @@ def test_no_byte_of_it_is_left_in_the_index(past, journal):
 def test_the_check_sees_what_is_left(past, monkeypatch):
     """The control: the row deleted, as every sync deletes it, and nothing more."""
     busy(past)
-    monkeypatch.setattr(care, "purge", lambda store, table: None)
+    monkeypatch.setattr(words, "purge", lambda index, table: None)
     past.forget()
     assert past.holding(WORD) == ["index/mind.db"]
 
@@ -362,7 +362,7 @@ def test_it_is_gone_from_the_traces_of_the_commands(world, model):
     world.turn("which colour was it?", "--trace", traces[1])
     past.put("knowledge/stamps.md", LINE)
     world.turn("what does Ben keep in the album?", "--trace", traces[1])
-    world.run("mem-recall", "--trace", traces[0], LINE, code=1)  # no turn says it
+    world.run("mem-recall", "--trace", traces[0], LINE)
     assert files.read(traces[1]).count(WORD.encode()) >= 1 and WORD.encode() in files.read(
         traces[0]
     )

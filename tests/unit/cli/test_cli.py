@@ -163,7 +163,7 @@ def test_help_and_version(run):
         assert (
             said.startswith("NAME\n  mem-try - try\n\nOPTIONS\n  --json, --dry-run, --home DIR")
             and "\n\nENVIRONMENT\n  MIND_HOME " in said
-            and "events recalled (recall.k)" in said
+            and "(recall.k)" in said
             and said.endswith("\n\nFILES\n  x   y\n")
         )
     assert run("1/0", "--version") == (0, "mem-try (plainmind) 0.1.0\n", "")
