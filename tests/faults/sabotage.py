@@ -10,10 +10,9 @@ import sys
 from array import array
 
 from plainmind.formats.log import event
-from plainmind.ground import exchange, files
-from plainmind.truth.log import batch, writer
+from plainmind.ground import exchange, files, stream
+from plainmind.truth.log import writer
 from plainmind.truth.work import journal as work_journal
-from plainmind.work import event_input
 
 
 def unsynced() -> None:
@@ -93,7 +92,7 @@ def untold_end() -> None:
 
 def small_batches() -> None:
     """No promise is broken: a batch of lines is three, so that a few lines are two batches."""
-    batch.EVENTS = event_input.EVENTS = 3
+    stream.BATCH_LINES = 3
 
 
 def instant_vectors() -> None:

@@ -6,10 +6,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .errors import InputOutput
+
+# a batch ends at so many lines, or so many bytes: neither memory nor the time under a lock grows
+BATCH_LINES = 4000
+BATCH_BYTES = 8 * 1024 * 1024
 
 MOMENT = 100  # ms that a pipe is waited for
 
@@ -21,6 +25,22 @@ def read() -> bytes:
 def lines() -> Iterable[bytes]:
     """Lines of standard input split on `\n` only, with it. A last line may lack it."""
     return sys.stdin.buffer if sys.stdin is not None else ()
+
+
+def list_batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    """The lines that are not blank, each with its number, in batches that are written at once."""
+    batch: list[tuple[int, bytes]] = []
+    size = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        batch.append((number, line))
+        size += len(line)
+        if len(batch) >= BATCH_LINES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def read_short_lines(most: int) -> Iterable[bytes]:

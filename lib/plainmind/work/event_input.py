@@ -7,16 +7,12 @@ from ..formats import decode_utf8, strict_json
 from ..formats.work import journal as grammar
 from ..formats.work.journal import Author, Fields, Mint
 from ..formats.work.schemas import COMMON, SCHEMAS
-from ..ground import clock, files
+from ..ground import clock, files, stream
 from ..ground.errors import BadData, Failure, Usage
 from ..ground.paths import Home
 from ..truth.work import journal
 from .pairs import read_pairs
 
-# a batch ends at so many events, or so many bytes of input: neither memory nor the time under the
-# lock grows
-EVENTS = 4000
-BYTES = 8 * 1024 * 1024
 INPUT = "<stdin>"
 
 
@@ -108,7 +104,7 @@ def append_lines(
     and takes reports of lines that are refused, of which nothing is written (cli.Session)."""
     mint, last, repeats, left_out = Mint(), 0, journal.Repeats(home), 0
     try:
-        for batch in _batches(lines):
+        for batch in stream.list_batches(lines):
             now, drafts, events = session.now, [], []
             for number, line in batch:
                 try:
@@ -135,18 +131,3 @@ def append_lines(
         raise
     if left_out:
         session.remark(f"{left_out} events were there already")
-
-
-def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    batch: list[tuple[int, bytes]] = []
-    size = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        batch.append((number, line))
-        size += len(line)
-        if len(batch) >= EVENTS or size >= BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

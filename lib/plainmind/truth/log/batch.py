@@ -1,20 +1,15 @@
 """`mem-append --jsonl`: thousands of events an fsync, one bad line never stopping the rest."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ...formats.log import event as events
-from ...ground import files
+from ...ground import files, stream
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
 from . import warning
 from .writer import LIMIT, EventDraft, Log, check_meta
-
-# a batch ends at so many events, or so many bytes of input: neither memory nor the time under the
-# lock grows
-EVENTS = 4000
-BYTES = 8 * 1024 * 1024
 
 
 def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session) -> int:
@@ -25,7 +20,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     skipped = 0
     suspects: list[str] = []
     failed: set[str] = set()
-    for batch in _batches(lines):
+    for batch in stream.list_batches(lines):
         now = session.now
         drafts: Drafts = []
         for number, line in batch:
@@ -126,18 +121,3 @@ def _append(log: Log, drafts: Drafts, failed: set[str], now: int, session) -> tu
                 skipped += 1
     session.acknowledge(filter(None, refs))
     return refs, skipped
-
-
-def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    batch: list[tuple[int, bytes]] = []
-    size = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        batch.append((number, line))
-        size += len(line)
-        if len(batch) >= EVENTS or size >= BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -7,7 +7,7 @@ import stat
 import pytest
 from plainmind.formats.log import event as events
 from plainmind.formats.log import window_heads
-from plainmind.ground import clock, files
+from plainmind.ground import clock, files, stream
 from plainmind.ground.errors import BadData, Failure, InputOutput
 from plainmind.ground.paths import Home, check_context
 from plainmind.truth.log import batch, reader, verify
@@ -435,7 +435,7 @@ def test_a_context_whose_window_is_damaged_does_not_stop_the_others(home, log, s
 
 def test_a_context_that_failed_gets_no_later_events(home, log, session, monkeypatch):
     """Else the next import would put the missing ones after them."""
-    monkeypatch.setattr(batch, "EVENTS", 2)
+    monkeypatch.setattr(stream, "BATCH_LINES", 2)
     append, calls = log.append, []
 
     def failing_once(context, drafts, now):
@@ -472,10 +472,10 @@ def test_an_import_can_be_repeated(home, session):
 
 
 def test_batches_end_by_number_and_by_size(monkeypatch):
-    monkeypatch.setattr(batch, "EVENTS", 3)
-    monkeypatch.setattr(batch, "BYTES", 100)
+    monkeypatch.setattr(stream, "BATCH_LINES", 3)
+    monkeypatch.setattr(stream, "BATCH_BYTES", 100)
     sizes = [
         [number for number, _ in part]
-        for part in batch._batches([b"x"] * 4 + [b"", b"y" * 100, b"z"])
+        for part in stream.list_batches([b"x"] * 4 + [b"", b"y" * 100, b"z"])
     ]
     assert sizes == [[1, 2, 3], [4, 6], [7]]
