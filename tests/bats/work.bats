@@ -24,7 +24,7 @@ import fcntl, sys
 lock = open(sys.argv[1]); fcntl.flock(lock, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()' "$MIND_HOME/work/.lock" > held < hold 3>&- 8>&- &
   holder=$!
   until [ -s held ]; do :; done
-  [ "$(session show)" = "backend"$'\t'"in_progress"$'\t' ]
+  [ "$(session show)" = "backend"$'\t'"in_progress" ]
   session list
   session task --dry-run x
   run session task x

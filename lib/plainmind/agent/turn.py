@@ -61,8 +61,8 @@ class Turn:
         shell.context = context or ""
         self._builder = RequestBuilder(memory, model.chat, shell, context)
         prices = (self.settings[f"turn.{kind}_price"] for kind in ("input", "output"))
-        about = {"model": model.chat.name, "route": model.route, **find_author(memory.env)}
-        self._usage = UsageMeter({key: value for key, value in about.items() if value}, *prices)
+        about = {"route": model.route} if model.route else {}
+        self._usage = UsageMeter(model.chat, {**about, **find_author(memory.env)}, *prices)
         self._mask = memory.env.mask  # of all that a model or a command puts out
         self._partial = ""  # what was shown of an answer that was cut off
         self.answers = 0  # that the model gave

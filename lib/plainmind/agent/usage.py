@@ -11,21 +11,26 @@ session are MIND_AGENT and MIND_SESSION; `route` is there where the task chose t
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BadData
 
+if TYPE_CHECKING:
+    from ..providers.chat import Chat
+
 T = TypeVar("T")
 
 
 class UsageMeter:
-    """Counts calls until they are logged. Prices are in US dollars per million tokens, 0 when not
-    set."""
+    """Counts calls until they are logged. `chat` has the model's name, which a server may tell with
+    its first answer. Prices are in US dollars per million tokens, 0 when not set."""
 
-    def __init__(self, about: dict[str, str], input_price: float, output_price: float):
-        self._about = about
+    def __init__(
+        self, chat: "Chat", about: dict[str, str], input_price: float, output_price: float
+    ):
+        self._chat, self._about = chat, about
         self._prices = {"input_tokens": input_price, "output_tokens": output_price}
         self._sum: dict[str, Any] = {}
         self._calls = self._failed = 0
@@ -67,7 +72,7 @@ class UsageMeter:
         used = {**counts, **self._sum}
         self._sum, self._calls, self._failed = {}, 0, 0
         seconds = used.pop("seconds")
-        return {**self._about, "usage": {**used, "seconds": seconds}}
+        return {"model": self._chat.name, **self._about, "usage": {**used, "seconds": seconds}}
 
 
 def find_author(env: Environment) -> dict[str, str]:

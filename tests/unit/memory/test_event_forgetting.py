@@ -18,7 +18,7 @@ from plainmind.ground.errors import BadData, Busy, Usage
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
-from plainmind.index.sqlite import care as sqlite_care
+from plainmind.index.sqlite import words as sqlite_words
 from plainmind.memory import Memory, absence, care, copies, event_forgetting, standing
 from plainmind.truth.log import native_answers, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
@@ -201,7 +201,7 @@ def test_each_of_them_is_seen_when_it_is_left_out(scene, tmp_path, monkeypatch, 
     """The controls: one step left out, and the proof names the place, or the check above fails."""
     ref = everywhere(scene, str(tmp_path))
     if broken == "words":
-        monkeypatch.setattr(sqlite_care, "purge", lambda index, table: None)
+        monkeypatch.setattr(sqlite_words, "purge", lambda index, table: None)
         scene.forget(ref)
         assert WORD in scene.terms() or scene.holding(WORD)
         return

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...formats.page.summary import ConversationSummary
-from ...ground import files
+from ...ground import files, masks
 from ...ground.errors import Failure, Usage
 from ...ground.paths import Home
 from .conservation import Reasons
@@ -158,7 +158,7 @@ class Tally:
             self.skipped.add(found.reason if isinstance(found, Skipped) else "broken")
             if isinstance(found, Lost):
                 ids = self.lost.setdefault(found.reason, [])
-                ids += [str(found.value)[:40] or "no id"][: self.NAMED + 1 - len(ids)]
+                ids += [masks.cut(str(found.value), 40) or "no id"][: self.NAMED + 1 - len(ids)]
 
     def counts(self) -> dict[str, int]:
         order = ("user", "agent", "tool", "system", "page", "summary")
