@@ -100,8 +100,8 @@ def append_lines(
     home: Home, lines: Iterable[bytes], author: Author, session: Any
 ) -> Iterator[Fields]:
     """Append the events of JSON Lines, and yield each once it is on disk; one that was there is
-    left out. `session` gives the clock
-    and takes reports of lines that are refused, of which nothing is written (cli.Session)."""
+    left out. `session` gives the clock and takes reports of lines that are refused, of which
+    nothing is written (cli.Session)."""
     mint, last, repeats, left_out = Mint(), 0, journal.Repeats(home), 0
     try:
         for batch in stream.list_batches(lines):

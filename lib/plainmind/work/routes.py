@@ -143,37 +143,35 @@ def read_decisions(
 ) -> Iterator[tuple[Fields, str]]:
     """The decisions in the journal that no event took back, or the one of an id, in the order of
     their times, each with `find_difference`. NoInput for an id that none has."""
-    from ..formats.work.journal import render
+    from ..formats.work.journal import Line, find_voided, render
     from ..truth.work import journal
 
-    def rank(fields: Fields) -> tuple[str, bytes]:
+    def rank(line: Line) -> tuple[int, bytes]:
         """Of lines with one id, the least counts."""
-        return fields["at"], render(fields)
+        return line.unix_ms, render(line.fields)
 
-    events: dict[str, Fields] = {}
-    voids: dict[str, list[str]] = {}
+    events: dict[str, Line] = {}
     for row in journal.read(home):
         if isinstance(row, BadData):
             report(row)
-        elif row.line.type == "void":
-            voids.setdefault(row.line.fields["of"], []).append(row.line.id)
-        elif row.line.type == "route" and id in ("", row.line.id):
-            known = events.setdefault(row.line.id, row.line.fields)
-            if rank(row.line.fields) < rank(known):
-                events[row.line.id] = row.line.fields
-    standing = [fields for key, fields in events.items() if not _is_void(key, voids, ())]
+        elif row.line.type == "void" or row.line.type == "route":
+            known = events.setdefault(row.line.id, row.line)
+            if rank(row.line) < rank(known):
+                events[row.line.id] = row.line
+    voids = (
+        (one.id, one.unix_ms, one.fields["of"]) for one in events.values() if one.type == "void"
+    )
+    voided = find_voided(voids)
+    standing = [
+        one.fields
+        for one in events.values()
+        if one.type == "route" and id in ("", one.id) and one.id not in voided
+    ]
     if id and not standing:
         what = f"no decision '{id}' in the journal"
         raise NoInput(what, cure="'agent-route --replay --json' prints all of them with their ids")
     standing.sort(key=lambda fields: (fields["at"], fields["id"]))
     return ((fields, find_difference(fields)) for fields in standing)
-
-
-def _is_void(id: str, voids: dict[str, list[str]], above: tuple[str, ...]) -> bool:
-    """Whether an event is taken back by one that is not taken back itself."""
-    return id not in above and any(
-        not _is_void(void, voids, (*above, id)) for void in voids.get(id, ())
-    )
 
 
 def find_difference(decision: Fields) -> str:

@@ -112,7 +112,9 @@ def test_a_decision_taken_back_is_not_replayed_and_a_void_can_be_too(home, unsyn
     with pytest.raises(NoInput):
         routes.read_decisions(home, made["id"], pytest.fail)
     assert decisions(home) == []
-    journal.log(home, [{"type": "void", "of": "v1", "reason": "x"}], NOW)
+    journal.log(home, [{"type": "void", "of": "v1", "reason": "x", "id": "v0"}], NOW)
+    assert decisions(home) == []  # it is not after the void that it names: as in the tables
+    journal.log(home, [{"type": "void", "of": "v1", "reason": "x"}], NOW + 1)
     assert decisions(home) == [(made, "")]
 
 

@@ -19,7 +19,7 @@ files.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...ground import chance, clock, stream
@@ -168,6 +168,19 @@ def scan(data: bytes, offset: int = 0, number: int = 1) -> Iterator[Row | BadDat
             error.place = f"{PATH}:{number}"
             yield error
         start, number = end, number + 1
+
+
+def find_voided(voids: Iterable[tuple[str, int, str]]) -> set[str]:
+    """The ids of events that were taken back, by the id of each void, its time in ms, and the id of
+    what it takes back. A void is taken back by a later one alone, so that none depends on
+    itself."""
+    order = sorted(((unix_ms, id), of) for id, unix_ms, of in voids)
+    positions = {position[1]: position for position, _ in order}
+    voided: set[str] = set()
+    for position, of in reversed(order):
+        if position[1] not in voided and (of not in positions or positions[of] < position):
+            voided.add(of)
+    return voided
 
 
 def render(fields: Fields) -> bytes:

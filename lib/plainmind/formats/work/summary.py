@@ -29,8 +29,12 @@ _TASK, _SESSION = "run-", "session-"
 def status_of(states: list[State]) -> str:
     """A session's status: the orchestrator's; without one, the first of these that an agent has."""
     leading = [state for state in states if state.agent == session.ORCHESTRATOR]
-    found = {state.status for state in leading or states}
-    order = ("in_progress", "failed", "blocked", "pending")
+    return combine_statuses(state.status for state in leading or states)
+
+
+def combine_statuses(statuses: Iterable[str]) -> str:
+    """The status of agents together: the first of these that one has, else completed."""
+    found, order = {*statuses}, ("in_progress", "failed", "blocked", "pending")
     return next((status for status in order if status in found), "completed")
 
 

@@ -112,7 +112,7 @@ def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
         if again:
             _touch_all(db, touched)
         changed = bool(touched.agents)
-        work_fold.fold(db, touched.agents, lambda: None)
+        work_fold.fold(db, touched.agents)
         if touched.team or changed or touched.sessions or touched.same:
             said = {type: intake.list_states(type) for type in ("team", "agent")}
             work_groups.put_teams(db, work_reading.read_teams(index.home, index.say), said)

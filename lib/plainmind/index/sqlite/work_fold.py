@@ -7,7 +7,7 @@ first earning on.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from ...ground import clock, zone
@@ -140,12 +140,11 @@ def day_of(unix_ms: int) -> str:
     return day
 
 
-def fold(db: sqlite3.Connection, agents: dict[str, Position], progress: Callable[[], None]) -> None:
+def fold(db: sqlite3.Connection, agents: dict[str, Position]) -> None:
     """Bring agents up to date that earned otherwise from these positions on."""
     _days.clear()  # another zone may be in use
     for agent, position in sorted(agents.items()):
         Fold(db, agent).go_on(position)
-        progress()
 
 
 def enlist(db: sqlite3.Connection, agents: Iterable[str]) -> None:

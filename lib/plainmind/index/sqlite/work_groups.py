@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from math import fsum
 from typing import Any
 
+from ...formats.work.session import ORCHESTRATOR
+from ...formats.work.summary import combine_statuses
 from ...team import patterns
 from ...team.achievements import ACHIEVEMENTS
 from ...team.commands import REPEATED, normalize
@@ -22,7 +24,6 @@ from .work_touched import Touched
 
 SESSIONS = 1000  # that are in memory at once
 _COUNTED = "status IN ('completed', 'failed')"
-_LATEST = ("in_progress", "failed", "blocked", "pending")  # of a session without an orchestrator
 
 
 def settle(db: sqlite3.Connection, touched: Touched) -> None:
@@ -104,7 +105,7 @@ def _put_sessions(db: sqlite3.Connection, ids: list[str]) -> None:
     columns = ("agent", "status", "phase", "repository", "started", "ended", "tasks", "failed")
     for session, *row in db.execute(
         f"SELECT session, {', '.join(columns)} FROM work_states WHERE {among} "
-        "AND status IS NOT NULL ORDER BY agent <> 'orchestrator', agent",
+        f"AND status IS NOT NULL ORDER BY agent <> '{ORCHESTRATOR}', agent",
         (wanted,),
     ):
         states.setdefault(session, []).append(dict(zip(columns, row)))
@@ -150,12 +151,11 @@ def _told_by(states: list[State]) -> State:
     """What the state files of a session say of it, those of the orchestrator first."""
     if not states:
         return {}
-    leading = [state for state in states if state["agent"] == "orchestrator"]
-    statuses = {state["status"] for state in leading or states}
+    leading = [state for state in states if state["agent"] == ORCHESTRATOR]
     first = lambda name: next((state[name] for state in states if state[name]), None)
     times = lambda name: [state[name] for state in states if state[name]]
     return {
-        "status": next((status for status in _LATEST if status in statuses), "completed"),
+        "status": combine_statuses(state["status"] for state in leading or states),
         "repository": first("repository"), "phase": first("phase"),
         "started": min(times("started"), default=None), "ended": max(times("ended"), default=None),
         "agents": json.dumps(sorted(state["agent"] for state in states)),

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ...formats.work.journal import Line, Row
+from ...formats.work.journal import Line, Row, find_voided
 from ...team.commands import normalize
 from ..work_reading import Changed, JournalReading
 from . import work_entities as entities
@@ -293,11 +293,11 @@ class Intake:
         self._late = {type: set() for type in ENTITIES}
 
     def _settle_voids(self) -> None:
-        voided = find_voided(self._db)
         voids = self._db.execute(
-            "SELECT DISTINCT subject FROM work_lines WHERE type = 'void' AND subject IS NOT NULL"
-        )
-        for known in self._known({*self._freed, *(of for (of,) in voids)}):
+            "SELECT id, unix_ms, subject FROM work_lines WHERE type = 'void' AND subject IS NOT NULL"
+        ).fetchall()
+        voided = find_voided(voids)
+        for known in self._known({*self._freed, *(of for *_, of in voids)}):
             if bool(known.void) == (known.id in voided):
                 continue
             if known.void:
@@ -360,18 +360,3 @@ class Intake:
             if line.id != id:
                 raise Changed
             yield line, void
-
-
-def find_voided(db: sqlite3.Connection) -> set[str]:
-    """The ids of events that were taken back. A void is taken back by a later one alone, so that
-    none depends on itself."""
-    voids = db.execute(
-        "SELECT id, unix_ms, subject FROM work_lines WHERE type = 'void' AND subject IS NOT NULL "
-        "ORDER BY unix_ms DESC, id DESC"
-    ).fetchall()
-    positions = {id: (unix_ms, id) for id, unix_ms, _ in voids}
-    voided: set[str] = set()
-    for id, unix_ms, of in voids:
-        if id not in voided and positions.get(of, (0, "")) < (unix_ms, id):
-            voided.add(of)
-    return voided
