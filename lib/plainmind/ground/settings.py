@@ -180,8 +180,8 @@ VARIABLES = {
     "NO_COLOR": "any value: no colour",
     "MIND_KEY": "a secret that makes the digests of the logs HMACs: only its owner can make or "
     "change events unnoticed",
-    "MIND_SESSION": "the session, instead of --session",
-    "MIND_AGENT": "the agent whose state it is, instead of --agent",
+    "MIND_SESSION": "the session of a team",
+    "MIND_AGENT": "the agent of a team that runs this",
     "MIND_PROJECT": "a folder of the project, instead of the working directory",
     "REMINDERS_FILE": "the reminders file (default: reminders.md in the memory folder)",
     "DISCORD_WEBHOOK_URL": "a webhook to post to, a secret; a bot is preferred",

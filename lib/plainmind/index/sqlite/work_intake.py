@@ -294,7 +294,8 @@ class Intake:
 
     def _settle_voids(self) -> None:
         voids = self._db.execute(
-            "SELECT id, unix_ms, subject FROM work_lines WHERE type = 'void' AND subject IS NOT NULL"
+            "SELECT id, unix_ms, subject FROM work_lines "
+            "WHERE type = 'void' AND subject IS NOT NULL"
         ).fetchall()
         voided = find_voided(voids)
         for known in self._known({*self._freed, *(of for *_, of in voids)}):
