@@ -85,6 +85,11 @@ PACKAGES = [
         "one turn: the loop, its prompt, skills, bash and its sandbox",
     ),
     _package(
+        "board",
+        "ground formats truth index memory reminders work",
+        "what commands print as pages in a browser and as JSON: their server, and who may ask it",
+    ),
+    _package(
         "surfaces",
         "ground formats truth",
         "where people are: Discord's gateway, the ledger of messages, delivery",

@@ -67,6 +67,12 @@ class Session:
             ) from None
         self.worst = 0
 
+    def again(self) -> "Session":
+        """The same with .env and config.toml as they are now: for what runs for long."""
+        now = clock.to_text(self.fixed_now) if self.fixed_now else None
+        told = (self.quiet, self.verbose, self._color, self.json, self.dry_run, self._key)
+        return Session(self.home.root, now, *told, self.inside)
+
     @property
     def now(self) -> int:
         """This instant, ms since the epoch; always the same one under --now."""

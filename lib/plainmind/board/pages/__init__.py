@@ -1,0 +1,41 @@
+"""Which pages there are: a page is a module here, a template of its name, and a line below.
+
+A module has
+
+    def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]
+        what its template shows; `part` is '' for the page itself. NoInput for a part that is not
+        there, BadData or Usage for what cannot be asked
+    def list_parts(memory: Memory) -> Iterable[str]
+        the parts that are published as files of their own (only where `has_parts`)
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple
+
+from ...ground.errors import NoInput
+
+
+class BoardPage(NamedTuple):
+    name: str  # of its module and template; its parts are at /NAME/PART
+    title: str
+    path: str
+    watches: tuple[str, ...]  # topics of `changes` that make it new
+    has_parts: bool = False
+
+    @property
+    def module(self) -> ModuleType:
+        return import_module(f".{self.name}", __name__)
+
+
+#: in the order in which people look
+PAGES = (
+    BoardPage("sessions", "Sessions", "/", ("work",), has_parts=True),
+)  # fmt: skip
+
+
+def find_page(name: str) -> BoardPage:
+    for page in PAGES:
+        if page.name == name:
+            return page
+    raise NoInput(f"no page '{name}'", cure="see the navigation")

@@ -1,0 +1,94 @@
+"""Data to HTML, by a template; and what of the data may leave: one place for every answer."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+from ..ground.masks import Mask
+from . import wording
+from .links import Links
+from .pages import PAGES, BoardPage
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
+STATIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "static")
+#: what turns a line around, or that nobody sees: it is shown as its number
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff"
+    "\ud800-\udfff]"
+)
+
+
+def clean(value: Any, mask: Mask) -> Any:
+    """Data as it may leave: without secrets."""
+    return _map_texts(value, mask)
+
+
+def show(value: Any, mask: Mask) -> Any:
+    """The same for people: without what a browser obeys unseen."""
+    return _map_texts(value, lambda text: _UNSEEN.sub(_tell, mask(text)))
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {_map_texts(key, change): _map_texts(inner, change) for key, inner in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_make"):
+        return type(value)(*(_map_texts(inner, change) for inner in value))
+    if isinstance(value, list | tuple):
+        return [_map_texts(inner, change) for inner in value]
+    return value
+
+
+def _tell(match: re.Match) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+@lru_cache(1)
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(wording.FILTERS)
+    return environment
+
+
+def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, part: str = "") -> str:
+    """A page; its data is what `show` returned."""
+    shown = {
+        "links": links,
+        "link": links.to,
+        "pages": PAGES,
+        "page": page,
+        "part": part,
+        "now": now,
+        "time": partial(wording.time, now=now),
+        "ago": partial(wording.ago, now=now),
+    }
+    return _environment().get_template(f"{page.name}.html").render(**data, **shown)
+
+
+def render_message(text: str, links: Links, now: int) -> str:
+    """A page that says one thing: what was asked for is not there."""
+    return _render_alone("message.html", links, now, text=text)
+
+
+def render_token(text: str, links: Links) -> str:
+    """The page that asks for the token."""
+    return _render_alone("token.html", links, 0, text=text)
+
+
+def _render_alone(template: str, links: Links, now: int, **data: Any) -> str:
+    shown = {"links": links, "link": links.to, "pages": PAGES, "page": None, "part": "", "now": now}
+    return _environment().get_template(template).render(**data, **shown)

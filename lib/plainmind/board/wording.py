@@ -1,0 +1,102 @@
+"""Numbers, times and sizes as people read them: filters of the templates. Pure, but for the
+setting `zone`."""
+
+from datetime import timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from ..ground import clock, zone
+from ..work.report import tell_duration
+
+_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """`12,345`; an en dash for what is not known."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    return "–" if share is None else f"{share:.{digits}%}"
+
+
+def money(dollars: float | None) -> str:
+    """`$1,204.50`; of less than a dollar as many digits as tell something."""
+    if dollars is None:
+        return "–"
+    if dollars == 0 or dollars >= 1:
+        return f"${dollars:,.2f}"
+    return f"${dollars:.4f}" if dollars >= 0.0001 else "under $0.0001"
+
+
+def size(count: int | None) -> str:
+    """Bytes: `3.4 MB`."""
+    if count is None:
+        return "–"
+    value, unit = float(count), "bytes"
+    for following in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, following
+    return f"{value:,.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    return "–" if seconds is None else tell_duration(seconds)
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """`1 page`, `2 pages`."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def to_instant(value: Any) -> int | None:
+    """ms since the epoch of an instant, or of a time as files have it; None for neither."""
+    if isinstance(value, str) and value:
+        return clock.parse(value)
+    return value if isinstance(value, int) and value > 0 else None
+
+
+def time(value: Any, now: int) -> Markup | str:
+    """When something was, as a `time` element: `14:03`, `yesterday 14:03`, `3 May 14:03`, with the
+    whole time where the pointer rests."""
+    instant = to_instant(value)
+    if instant is None:
+        return "–"
+    instant = min(instant, zone.last_instant())
+    local, today = zone.to_local(instant), zone.to_day(now)
+    clock_time = f"{local:%H:%M}"
+    if local.date() == today:
+        text = clock_time
+    elif local.date() in (today - timedelta(days=1), today + timedelta(days=1)):
+        text = f"{'yesterday' if local.date() < today else 'tomorrow'} {clock_time}"
+    else:
+        year = "" if local.year == today.year else f" {local.year}"
+        text = f"{local.day} {local:%b}{year} {clock_time}"
+    whole = f"{local:%A}, {local.day} {local:%B %Y, %H:%M:%S}"
+    told = escape(clock.to_text(instant))
+    return Markup(f'<time datetime="{told}" title="{escape(whole)}">{escape(text)}</time>')
+
+
+def ago(value: Any, now: int) -> str:
+    """`just now`, `5 min ago`, `3 h ago`, `2 days ago`; `in 5 min` of what is to come."""
+    instant = to_instant(value)
+    if instant is None:
+        return "never"
+    passed = abs(now - instant)
+    if passed < _MINUTE:
+        return "just now" if instant <= now else "now"
+    if passed < _HOUR:
+        text = f"{passed // _MINUTE} min"
+    elif passed < 2 * _DAY:
+        text = f"{passed // _HOUR} h"
+    else:
+        text = f"{passed // _DAY:,} days"
+    return f"{text} ago" if instant <= now else f"in {text}"
+
+
+FILTERS = {
+    "number": number, "percent": percent, "money": money, "size": size, "duration": duration,
+    "plural": plural,
+}  # fmt: skip
