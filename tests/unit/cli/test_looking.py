@@ -34,6 +34,7 @@ LOOKS = {
     "remind-list": ["", "--check"],
     "remind-rm": ["--dry-run a"],
     "remind-scan": ["--dry-run"],
+    "work-board": [],
     "work-log": ["check", "task --help", "--dry-run task agent=a description=x"],
     "work-session": ["list", "show", "tail", "--dry-run start --agent a"],
     "work-xp": [
