@@ -1,76 +1,100 @@
 // What is open shows what changes: told by the server, or asked for every 3 seconds.
+//
+// A change is worked into the page as it stands (idiomorph), so what is open, scrolled to or has the
+// focus stays. What has data-keep is left alone; who draws something hears board:shown.
 "use strict";
 (() => {
-  const body = document.body, main = document.getElementById("content");
-  const watched = (body.dataset.watches || "").split(" ");
-  let tag = "", busy = false, again = false, polling = 0;
+  const main = document.getElementById("content"), live = document.getElementById("live");
+  const watched = (document.body.dataset.watches || "").split(" ");
+  const EVERY = 3000, PATIENCE = 15000, LATER = 30000; // ms
+  let tag = "", isBusy = false, isWaiting = false, polling = 0, later = 0, events = null;
 
-  function tell(text) {
-    const live = document.getElementById("live");
-    live.textContent = text;
-    live.hidden = !text;
+  function tell(text) { if (live.textContent !== text) live.textContent = text; }
+
+  function isSelecting() {
+    const selected = getSelection();
+    return !selected.isCollapsed && main.contains(selected.anchorNode) && String(selected).trim() !== "";
+  }
+  // A field that somebody is in, or has put something into.
+  function isTouched(field) {
+    if (field === document.activeElement) return true;
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+    if (!field.matches("select")) return field.value !== field.defaultValue;
+    const preset = [...field.options].findIndex((option) => option.defaultSelected);
+    return field.selectedIndex !== Math.max(preset, 0);
+  }
+  const FIELDS = "input:not([type=hidden], [type=submit]), select, textarea";
+  function isLeftAlone(element) {
+    if (element.matches("[data-keep]")) return true;
+    if (element.matches(FIELDS)) return isTouched(element);
+    return element.matches("form") && [...element.querySelectorAll(FIELDS)].some(isTouched);
   }
 
-  // Each child of the page that changed is exchanged; where somebody is, and what is open, stays.
   function show(html) {
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("content");
     if (!fresh) return;
-    document.dispatchEvent(new CustomEvent("board:before", { detail: fresh }));
-    const open = new Map([...main.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
-    const focused = document.activeElement && main.contains(document.activeElement) ? path(document.activeElement) : null;
-    const [x, y] = [scrollX, scrollY];
-    main.replaceChildren(...fresh.childNodes);
-    for (const one of main.querySelectorAll("details[id]")) if (open.has(one.id)) one.open = open.get(one.id);
+    Idiomorph.morph(main, [...fresh.childNodes], {
+      morphStyle: "innerHTML",
+      callbacks: {
+        beforeNodeMorphed: (node) => !(node.nodeType === Node.ELEMENT_NODE && isLeftAlone(node)),
+        beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")),
+        afterNodeAdded: (node) => { if (node.nodeType === Node.ELEMENT_NODE) node.classList.add("fresh"); },
+      },
+    });
     document.dispatchEvent(new CustomEvent("board:shown"));
-    if (focused) find(focused)?.focus({ preventScroll: true });
-    scrollTo(x, y);
-  }
-  // An element by its id, or by its place below the nearest one that has an id.
-  function path(element) {
-    const steps = [];
-    for (; element !== main && !element.id; element = element.parentElement) steps.unshift([...element.parentElement.children].indexOf(element));
-    return { id: element.id, steps };
-  }
-  function find({ id, steps }) {
-    return steps.reduce((element, step) => element?.children[step], document.getElementById(id));
-  }
-  function isTyping() {
-    const active = document.activeElement;
-    return active && active.matches("input, select, textarea") && main.contains(active);
   }
 
   async function refresh() {
-    if (busy) { again = true; return; }
-    if (isTyping() || String(getSelection())) { again = true; return; }
-    busy = true;
-    again = false;
+    if (isBusy || isSelecting()) {
+      isWaiting = true;
+      if (!isBusy) tell("Changes wait while text is selected");
+      return;
+    }
+    isBusy = true;
+    isWaiting = false;
     try {
-      const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-      if (answer.status === 200) { tag = answer.headers.get("etag") || ""; show(await answer.text()); }
-      tell(answer.status < 400 ? "" : "The board answers with an error");
+      const headers = tag ? { "If-None-Match": tag } : {};
+      const answer = await fetch(location.href, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      const html = answer.status === 200 ? await answer.text() : "";
+      if (html && isSelecting()) isWaiting = true;
+      else if (html) { tag = answer.headers.get("etag") || ""; show(html); }
+      tell(answer.status < 400 ? "" : answer.status === 401 ? "The board asks for its token: reload the page"
+        : answer.status === 404 ? "This is no longer there" : "The board answers with an error");
     } catch { tell("No answer from the board"); }
-    busy = false;
+    isBusy = false;
+    if (isWaiting) refresh();
   }
 
-  function poll(on) {
-    if (on && !polling) polling = setInterval(() => { if (!document.hidden) refresh(); }, 3000);
-    if (!on && polling) { clearInterval(polling); polling = 0; }
+  function poll(isOn) {
+    if (isOn && !polling) { polling = setInterval(refresh, EVERY); refresh(); }
+    if (!isOn) { clearInterval(polling); polling = 0; }
+  }
+  // A browser has six connections for us: a page that nobody sees gives its own back.
+  function rest() {
+    clearTimeout(later);
+    events?.close();
+    events = null;
+    poll(false);
   }
   function listen() {
-    if (!("EventSource" in window)) return poll(true);
-    const events = new EventSource("/events");
-    events.addEventListener("open", () => { poll(false); tell(""); });
-    events.addEventListener("error", () => poll(true));
-    events.addEventListener("change", (event) => {
+    rest();
+    if (document.hidden) return;
+    const source = events = new EventSource("/events");
+    source.addEventListener("open", () => { poll(false); refresh(); }); // what changed before it was
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) later = setTimeout(listen, LATER); // refused
+      poll(true);
+    });
+    source.addEventListener("change", (event) => {
       if (event.data.split(" ").some((topic) => watched.includes(topic))) refresh();
     });
-    addEventListener("pagehide", () => events.close());
   }
 
-  document.addEventListener("focusout", () => setTimeout(() => { if (again) refresh(); }, 200));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && "live" in body.dataset) refresh(); });
-  if ("live" in body.dataset) {
-    listen();
-    setInterval(refresh, 60000); // how long ago something was
-  }
+  if (!("live" in document.body.dataset)) return;
+  listen();
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+  document.addEventListener("selectionchange", () => { if (isWaiting && !isBusy && !isSelecting()) refresh(); });
+  setInterval(() => { if (!document.hidden) refresh(); }, 60000); // how long ago something was
 })();

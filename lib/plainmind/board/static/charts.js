@@ -1,82 +1,135 @@
 // Each chart is drawn from the table below it, which is closed then: the numbers are told once.
 "use strict";
 (() => {
+  const told = (value, digits) => value.toLocaleString("en-GB", { maximumFractionDigits: digits });
   const formats = {
-    number: (value) => value.toLocaleString("en-GB", { maximumFractionDigits: 2 }),
-    money: (value) => "$" + value.toLocaleString("en-GB", { maximumFractionDigits: value < 1 ? 4 : 2 }),
-    percent: (value) => (value * 100).toLocaleString("en-GB", { maximumFractionDigits: 1 }) + "%",
-    duration: (value) => value < 90 ? value.toFixed(value < 10 ? 1 : 0) + " s" : value < 5400 ? (value / 60).toFixed(0) + " min" : (value / 3600).toFixed(1) + " h",
-    size: (value) => { let unit = 0; while (value >= 1000 && unit < 4) { value /= 1000; unit++; } return value.toLocaleString("en-GB", { maximumFractionDigits: 1 }) + " " + ["bytes", "kB", "MB", "GB", "TB"][unit]; },
+    number: (value) => told(value, 2),
+    money: (value) => "$" + told(value, value < 1 ? 4 : 2),
+    percent: (value) => told(value * 100, 1) + "%",
+    duration: (value) => value < 90 ? told(value, value < 10 ? 1 : 0) + " s" : value < 5400 ? told(value / 60, 0) + " min" : told(value / 3600, 1) + " h",
+    size: (value) => { let unit = 0; while (value >= 1000 && unit < 4) { value /= 1000; unit++; } return told(value, 1) + " " + ["bytes", "kB", "MB", "GB", "TB"][unit]; },
   };
-  const drawn = new Map();
+  const DAY = 86400, FONT = "12px system-ui, sans-serif", LONGEST = 18; // characters of a name at the axis
+  const STEPS = {
+    day: [1, 2, 3, 5, 7, 10, 15, 30, 60, 90, 180, 365, 730, 1825, 3650].map((days) => days * DAY),
+    whole: [1, 2, 5].flatMap((first) => [...Array(12)].map((_, at) => first * 10 ** at)).sort((a, b) => a - b),
+    duration: [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 36000, 86400, 172800, 432000, 864000],
+  };
+  // which line is which, without its colour
+  const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [14, 4]];
+  const drawn = new Map(); // figure -> { plot, shape, text, table }
 
   function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+  function widest(labels) {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = FONT;
+    return Math.max(0, ...labels.map((label) => pen.measureText(label).width));
+  }
+  function shorten(name) { return name.length > LONGEST ? name.slice(0, LONGEST - 1) + "…" : name; }
 
   function readTable(figure) {
-    const rows = [...figure.querySelectorAll("tbody tr")];
-    const labels = rows.map((row) => row.cells[0].dataset.value);
+    const rows = [...figure.querySelectorAll("tbody tr")], { kind, axis, filter } = figure.dataset;
     const heads = [...figure.querySelectorAll("thead th")].slice(1).map((head) => head.textContent);
+    const labels = rows.map((row) => row.cells[0].dataset.value);
     const series = heads.map((_, at) => rows.map((row) => { const text = row.cells[at + 1].dataset.value; return text === "" ? null : Number(text); }));
-    return { labels, heads, series };
+    return { kind, filter, heads, labels, series, isDay: axis === "day", shape: JSON.stringify([kind, axis, filter, heads]), text: JSON.stringify([labels, series]) };
   }
 
-  function stack(series) {
-    const sums = [];
-    let below = series[0]?.map(() => 0) ?? [];
-    for (const values of series) { below = values.map((value, at) => (value ?? 0) + below[at]); sums.push(below); }
-    return sums;
-  }
-
-  function draw(figure) {
-    const plot = figure.querySelector(".plot"), { labels, heads, series } = readTable(figure);
-    if (!window.uPlot || labels.length < 2 || !series.length) return false;
-    const { kind, axis, filter } = figure.dataset, format = formats[filter] || formats.number;
-    const isDay = axis === "day";
+  // Columns as uPlot takes them: of stacked ones the sums, the greatest first, so that each covers the one behind it.
+  function toData({ kind, labels, series, isDay }) {
     const xs = isDay ? labels.map((day) => Date.parse(day + "T00:00:00Z") / 1000) : labels.map((_, at) => at);
-    const isStacked = kind === "stacked", shown = isStacked ? stack(series) : series;
-    // of stacked ones the greatest is drawn first, so that each covers the one behind it
+    if (kind !== "stacked") return [xs, ...series];
+    const sums = [];
+    for (const values of series) sums.unshift(values.map((value, at) => (value ?? 0) + (sums[0]?.[at] ?? 0)));
+    return [xs, ...sums];
+  }
+
+  // How bars are laid: one fills its place; of several beside each other, each has its share.
+  function layBars({ kind, heads, isDay }, at) {
+    if (kind === "line") return undefined;
+    if (kind === "stacked" || heads.length < 2) return uPlot.paths.bars({ size: [0.72, 56] });
+    const unit = (isDay ? DAY : 1) * 0.8 / heads.length;
+    const values = (plot) => plot.data[0].map((x) => x + (at - heads.length / 2) * unit);
+    return uPlot.paths.bars({ align: 1, disp: { x0: { unit: 1, values }, size: { unit: 1, values: () => [unit * 0.92] } } });
+  }
+
+  function draw(figure, table) {
+    const place = figure.querySelector(".plot"), one = { table };
+    const { kind, heads, labels, filter, isDay } = table, format = formats[filter] || formats.number;
     const order = heads.map((_, at) => at);
-    if (isStacked) order.reverse();
-    const bars = kind === "line" ? undefined : uPlot.paths.bars({ size: [0.7, 60] });
+    if (kind === "stacked") order.reverse();
+    const isLine = kind === "line", card = colour("--card");
     const lines = order.map((at) => {
       const stroke = colour(`--series-${(at % 6) + 1}`);
       return {
-        label: heads[at], stroke, width: kind === "line" ? 2 : 0, fill: kind === "line" ? undefined : stroke,
-        paths: bars, points: { show: kind === "line" && labels.length < 60 },
-        value: (_, value, __, index) => index == null ? "" : series[at][index] == null ? "–" : format(series[at][index]),
+        label: heads[at], stroke: isLine ? stroke : card, width: isLine ? 2 : 1, fill: isLine ? undefined : stroke,
+        dash: isLine ? DASHES[at % 6] : [], paths: layBars(table, at),
+        points: { show: isLine && labels.length < 60, size: 5, stroke, fill: stroke },
+        value: (_, __, ___, row) => { const value = row == null ? undefined : one.table.series[at][row]; return value === undefined ? "" : value === null ? "–" : format(value); },
       };
     });
-    const quiet = colour("--quiet"), line = colour("--line"), font = "12px system-ui, sans-serif";
+    const quiet = colour("--quiet"), line = colour("--line");
+    const names = isDay ? [] : labels.map(shorten), width = Math.max(200, place.clientWidth || figure.clientWidth - 34);
+    const isTurned = !isDay && widest(names) + 8 > (width - 60) / Math.max(1, labels.length);
+    const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+    const month = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
+    const isWhole = table.series.flat().every((value) => Number.isInteger(value ?? 0));
     const axes = [
-      { stroke: quiet, font, grid: { show: false }, ticks: { stroke: line }, values: isDay ? undefined : (_, ticks) => ticks.map((tick) => Number.isInteger(tick) ? labels[tick] ?? "" : "") },
-      { stroke: quiet, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 64, values: (_, ticks) => ticks.map(format) },
+      {
+        stroke: quiet, font: FONT, grid: { show: false }, ticks: { stroke: line, size: 5 }, gap: 4,
+        incrs: isDay ? STEPS.day : [1], space: isDay ? 56 : isTurned ? 16 : 8, rotate: isTurned ? 40 : 0, size: isTurned ? 22 + widest(names) * 0.64 : 34,
+        values: (_, ticks, __, ___, step) => ticks.map((tick) => isDay ? (step >= 28 * DAY ? month : day).format(tick * 1000) : Number.isInteger(tick) ? shorten(one.table.labels[tick] ?? "") : ""),
+      },
+      {
+        stroke: quiet, font: FONT, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6,
+        incrs: filter === "duration" ? STEPS.duration : isWhole && filter !== "percent" ? STEPS.whole : undefined,
+        size: (_, texts) => 14 + widest(texts || []), values: (_, ticks) => ticks.map(format),
+      },
     ];
+    const side = isDay ? DAY / 2 : 0.6;
     const options = {
-      width: Math.max(200, plot.clientWidth || figure.clientWidth - 32), height: 220, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      scales: { x: { time: isDay, range: (_, least, most) => { const side = isDay ? 43200 : 0.6; return [least - side, most + side]; } }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
-      series: [{ label: isDay ? "Day" : "", value: (_, value, __, index) => index == null ? "" : labels[index] }, ...lines],
-      axes, legend: { live: true }, cursor: { drag: { x: false, y: false } },
+      width, height: isTurned ? 260 : 210, axes, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      scales: {
+        x: { time: isDay, range: (_, least, most) => [least - side, most + side] },
+        y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
+      },
+      series: [{ label: "", value: (_, __, ___, row) => (row == null ? "" : one.table.labels[row] ?? "") }, ...lines],
+      legend: { markers: { width: 0, fill: (_, at) => colour(`--series-${(order[at - 1] % 6) + 1}`) } },
+      cursor: { drag: { x: false, y: false }, points: { show: isLine } },
     };
-    plot.style.display = "block";
-    drawn.get(figure)?.destroy();
-    plot.replaceChildren();
-    drawn.set(figure, new uPlot(options, [xs, ...order.map((at) => shown[at])], plot));
-    return true;
+    drawn.get(figure)?.plot.destroy();
+    place.replaceChildren();
+    drawn.set(figure, Object.assign(one, { plot: new uPlot(options, toData(table), place) }));
+    if (kind === "stacked") for (const row of [...place.querySelectorAll(".u-series")].slice(1).reverse()) row.parentNode.append(row);
   }
 
-  function drawAll(isFirst) {
-    for (const figure of [...drawn.keys()]) if (!figure.isConnected) { drawn.get(figure).destroy(); drawn.delete(figure); }
-    for (const figure of document.querySelectorAll(".chart")) {
-      if (drawn.has(figure)) continue;
-      if (draw(figure) && isFirst) figure.querySelector("details").open = false;
+  // What is drawn already changes in place; a chart that is new closes its table.
+  function update(figure) {
+    const table = readTable(figure), one = drawn.get(figure);
+    if (!window.uPlot || table.labels.length < 2 || !table.heads.length) {
+      one?.plot.destroy();
+      drawn.delete(figure);
+      return;
     }
+    if (one?.table.shape === table.shape && one.table.text === table.text) return;
+    const isKept = one?.table.shape === table.shape && table.isDay;
+    if (isKept) { one.table = table; one.plot.setData(toData(table)); } else draw(figure, table);
+    if (!one) figure.querySelector("details").open = false;
   }
-  function redraw() { for (const figure of [...drawn.keys()]) draw(figure); }
+  function updateAll() {
+    for (const [figure, { plot }] of drawn) if (!figure.isConnected) { plot.destroy(); drawn.delete(figure); }
+    document.querySelectorAll(".chart[data-kind]").forEach(update);
+  }
+  function redraw() { for (const [figure, { table }] of drawn) draw(figure, table); }
 
-  drawAll(true);
-  document.addEventListener("board:before", (event) => { for (const one of event.detail.querySelectorAll(".chart details")) one.open = false; });
-  document.addEventListener("board:shown", () => drawAll(false));
-  let waiting = 0;
-  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(redraw, 150); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  updateAll();
+  document.addEventListener("board:shown", updateAll);
+  let waiting = 0, width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // a phone's address bar
+    width = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(redraw, 150);
+  });
+  for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"]) matchMedia(query).addEventListener("change", redraw);
 })();
