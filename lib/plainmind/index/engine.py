@@ -77,6 +77,14 @@ class RemovedHashes(NamedTuple):
     known: bool
 
 
+class Period(NamedTuple):
+    """Of time, in ms since the epoch; both ends are of it."""
+
+    name: str
+    first: int
+    last: int
+
+
 class Index(Protocol):
     """An open index of a home. It is used in a `with`, which closes it (see Engine.opened)."""
 
@@ -172,11 +180,26 @@ class Index(Protocol):
 
     # --- work
 
-    def work_rows(self, name: str, /, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
+    def work_rows(
+        self, name: str, /, *, last: int = 0, by: str = "", **equal: Any
+    ) -> list[dict[str, Any]]:
         """Rows of a table or view of the work of a team (mind-schema(5)), column -> value, as the
         journal and the state files have it now: those in which columns have these values; the
-        `last` so many. They are in the order of the table's primary key, or of the view. Usage for
-        another name."""
+        `last` so many. They are in the order of the column `by`, then of the table's primary key,
+        or of the view. Usage for another name."""
+
+    def work_sums(
+        self,
+        name: str,
+        periods: Sequence[Period],
+        by: Sequence[str],
+        add: Sequence[str],
+        **equal: Any,
+    ) -> list[dict[str, Any]]:
+        """Of the rows of a table of work that has `at`, in which columns have these values, for
+        each period and each combination of the columns `by`: `period`, these columns, `count` (of
+        rows), and the sums of the columns `add`, None where no row has a value. What has no row is
+        left out."""
 
     # --- care
 

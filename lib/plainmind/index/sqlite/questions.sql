@@ -53,6 +53,12 @@ WHERE route IS NOT NULL
 GROUP BY kind, route
 ORDER BY kind, route;
 
+-- How many tasks did agent-route send where, and by which rule?
+SELECT decision, rule, count(*) AS tasks, round(avg(score), 2) AS mean_score
+FROM routes
+GROUP BY decision, rule
+ORDER BY tasks DESC, decision, rule;
+
 -- Who leads, and how far is the next level?
 SELECT agent, level, title, xp, next_level_xp - xp AS missing, streak, achievements
 FROM v_agent_gamification

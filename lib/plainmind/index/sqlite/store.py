@@ -17,7 +17,7 @@ from . import events, words
 from .index_file import Damaged, IndexFile, Outdated
 
 if TYPE_CHECKING:
-    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, RemovedHashes
+    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, Period, RemovedHashes
     from ..graph import Graph
 
 
@@ -206,16 +206,35 @@ class Store(IndexFile):
 
         return embedded.state_at(self.db, model, path, line)
 
-    def work_rows(self, name: str, /, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
+    def work_rows(
+        self, name: str, /, *, last: int = 0, by: str = "", **equal: Any
+    ) -> list[dict[str, Any]]:
+        self._look_at_table(name)
+        from . import work
+
+        with self.reading():
+            return work.rows(self, name, last, by, equal)
+
+    def work_sums(
+        self,
+        name: str,
+        periods: "Sequence[Period]",
+        by: Sequence[str],
+        add: Sequence[str],
+        **equal: Any,
+    ) -> list[dict[str, Any]]:
+        self._look_at_table(name)
+        from . import work
+
+        with self.reading():
+            return work.sums(self, name, periods, by, add, equal)
+
+    def _look_at_table(self, name: str) -> None:
         if name in ("sessions", "v_active_sessions"):
             self.look_at_sessions()
         elif name == "llm_usage":
             self.look_at_logs()
         self.look_at_work()
-        from . import work
-
-        with self.reading():
-            return work.rows(self, name, last, equal)
 
     def counts(self) -> dict[str, Any]:
         self._look_at_all()

@@ -7,12 +7,12 @@ transaction all follow them, or none.
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...formats.work.journal import Row
-from ...ground import zone
+from ...ground import clock, zone
 from ...ground.errors import BadData, Usage
 from .. import work_reading
 from ..reading import FileState
@@ -20,6 +20,7 @@ from ..work_reading import Changed, JournalReading, JournalState
 from .index_file import Damaged, IndexFile
 
 if TYPE_CHECKING:  # rows that are up to date are read without what makes them
+    from ..engine import Period
     from .work_intake import Intake
     from .work_touched import Touched
 
@@ -31,7 +32,7 @@ _SETTING = "work"
 OURS = ("work_lines", "work_states", "work_earnings", "work_sessions", "work_checkpoints")
 TABLES = tuple(
     "teams agents sessions tasks experiments patterns metrics rewards user_commands "
-    "automation_candidates lessons_learned campaigns leads content repositories llm_usage "
+    "automation_candidates lessons_learned campaigns leads content repositories llm_usage routes "
     "agent_levels xp_transactions achievement_definitions agent_achievements agent_streaks "
     "leaderboard_cache level_thresholds".split()
 )
@@ -215,20 +216,70 @@ def look_at_states(index: IndexFile, *, thorough: bool = False) -> None:
 # --- answers
 
 
-def rows(index: IndexFile, name: str, last: int, equal: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(
+    index: IndexFile, name: str, last: int, by: str, equal: dict[str, Any]
+) -> list[dict[str, Any]]:
+    columns, key = _columns_of(index, name)
+    order = [_check(columns, by), *key] if by else key
+    where = _where(columns, equal)
+    sql = f"SELECT * FROM {name}" + (f" WHERE {where}" if where else "")
+    if order:
+        sql += " ORDER BY " + ", ".join(f"{each}{' DESC' if last else ''}" for each in order)
+    found = index.db.execute(sql + (" LIMIT ?" if last else ""), (*equal.values(), *[last][:last]))
+    rows = [dict(zip(columns, row)) for row in found]
+    return rows[::-1] if last and order else rows
+
+
+def sums(
+    index: IndexFile,
+    name: str,
+    periods: "Sequence[Period]",
+    by: Sequence[str],
+    add: Sequence[str],
+    equal: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """One query for each group and period: of 100,000 rows under half of what one GROUP BY costs,
+    which sorts them, while the table's index has each of these in a row."""
+    columns, _ = _columns_of(index, name)
+    groups: list[tuple] = [()]
+    if by:
+        listed = ", ".join(_check(columns, each) for each in by)
+        where = _where(columns, equal)
+        sql = f"SELECT DISTINCT {listed} FROM {name}" + (f" WHERE {where}" if where else "")
+        groups = sorted(index.db.execute(sql, tuple(equal.values())), key=repr)
+    summed = ["count(*)", *(f"sum({_check(columns, each)})" for each in add)]
+    where = _where(columns, [*by, *equal, "at"]).removesuffix("IS ?") + "BETWEEN ? AND ?"
+    sql = f"SELECT {', '.join(summed)} FROM {name} WHERE {where}"
+    found = []
+    for period in periods:
+        times = clock.to_text(period.first), clock.to_text(period.last)
+        for group in groups:
+            values = index.db.execute(sql, (*group, *equal.values(), *times)).fetchone()
+            if values[0]:
+                found.append(
+                    dict(zip(("period", *by, "count", *add), (period.name, *group, *values)))
+                )
+    return found
+
+
+def _columns_of(index: IndexFile, name: str) -> tuple[list[str], list[str]]:
+    """The columns of a table or view, and those of its primary key, in their order."""
     if name not in TABLES and name not in VIEWS:
         raise Usage(f"no table '{name}'", cure="use one of " + ", ".join((*TABLES, *VIEWS)))
-    db = index.db
-    info = db.execute(f"PRAGMA table_info({name})").fetchall()
-    columns = [column for _, column, *_ in info]
+    info = index.db.execute(f"PRAGMA table_info({name})").fetchall()
     key = [column for _, column, *_, place in sorted(info, key=lambda c: c[-1]) if place]
-    where = " AND ".join(f"{columns[columns.index(column)]} IS ?" for column in equal)
-    sql = f"SELECT * FROM {name}" + (f" WHERE {where}" if where else "")
-    if key:
-        sql += " ORDER BY " + ", ".join(f"{column}{' DESC' if last else ''}" for column in key)
-    found = db.execute(sql + (" LIMIT ?" if last else ""), (*equal.values(), *[last][:last]))
-    rows = [dict(zip(columns, row)) for row in found]
-    return rows[::-1] if last and key else rows
+    return [column for _, column, *_ in info], key
+
+
+def _where(columns: list[str], equal: Iterable[str]) -> str:
+    return " AND ".join(f"{_check(columns, column)} IS ?" for column in equal)
+
+
+def _check(columns: list[str], column: str) -> str:
+    """A column's name, which goes into SQL only if there is such a column."""
+    if column not in columns:
+        raise Usage(f"no column '{column}'", cure="use one of " + ", ".join(columns))
+    return column
 
 
 def comparable() -> dict[str, str]:

@@ -269,6 +269,20 @@ CREATE TABLE llm_usage (
     seconds       REAL
 ) WITHOUT ROWID;
 CREATE INDEX llm_usage_by_event ON llm_usage (event) WHERE event IS NOT NULL;
+CREATE INDEX llm_usage_by_model ON llm_usage (
+    model, route, at, calls, failed, input_tokens, output_tokens, cost, seconds
+);
+
+-- Decisions of agent-route.
+CREATE TABLE routes (
+    id       TEXT PRIMARY KEY,
+    at       TEXT NOT NULL,
+    task     TEXT NOT NULL, -- as it was given, or the message's place in a log
+    decision TEXT NOT NULL, -- local or cloud
+    rule     TEXT NOT NULL, -- that decided
+    score    REAL NOT NULL  -- how sure it was, 0 to 1
+) WITHOUT ROWID;
+CREATE INDEX routes_by_rule ON routes (decision, rule, at);
 
 CREATE TABLE level_thresholds (
     level  INTEGER PRIMARY KEY,
@@ -319,6 +333,7 @@ CREATE TABLE xp_transactions (
     of      TEXT NOT NULL,    -- id of the event that earned it
     PRIMARY KEY (agent, number)
 ) WITHOUT ROWID;
+CREATE INDEX xp_by_time ON xp_transactions (agent, at, amount);
 
 CREATE TABLE agent_achievements (
     agent       TEXT NOT NULL,

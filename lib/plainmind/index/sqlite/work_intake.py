@@ -26,6 +26,7 @@ _TABLES = {
     "reward": ("rewards", "id at agent session task kind route value reason"),
     "lesson": ("lessons_learned", "id at lesson category agent session"),
     "user_command": ("user_commands", "id at command normal agent session"),
+    "route": ("routes", "id at task decision rule score"),
     "llm_usage": (
         "llm_usage",
         "id at source event agent session task model route calls failed input_tokens output_tokens "

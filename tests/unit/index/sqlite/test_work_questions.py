@@ -44,6 +44,8 @@ def a_week() -> list[bytes]:
         event("e2", "experiment", 5, name="blue", baseline=10),
         event("r1", "reward", 3, agent="backend", value=1, kind="test", route="local"),
         event("r2", "reward", 3, agent="backend", value=0.5, kind="test", route="local"),
+        event("w1", "route", 3, task="x", decision="cloud", rule="unsure", score=0.5),
+        event("w2", "route", 2, task="y", decision="cloud", rule="unsure", score=0.25),
         event("k", "lesson", 2, lesson="Read first", category="habits"),
     ]  # fmt: skip
     for n in range(10):
@@ -75,6 +77,7 @@ ANSWERS = {
     "tasks failed": [(clock.to_text(NOW - 7 * MINUTE), "frontend", "Write the tests", "a timeout")],
     "last night": [("session-1770000000", "completed", 3, 0, 7.5, "https://x/1")],
     "local model": [("test", "local", 2, 0.75)],
+    "agent-route": [("cloud", "unsure", 2, 0.38)],
     "Who leads": None,
     "did an agent get XP": None,
     "was learned": [(clock.to_text(NOW - 2 * MINUTE)[:10], "habits", "Read first")],
