@@ -14,6 +14,7 @@ from scene import ROOT, THOROUGH
 LONG = (
     "tests/faults/test_relay_kill.py",
     "tests/faults/test_relay_faults.py",
+    "tests/unit/board/test_browser.py",
     "tests/bats/test_bats.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_turn_kill.py",
@@ -24,7 +25,7 @@ LONG = (
     "tests/faults/test_many.py",
 )
 #: files whose tests share nothing, and need not run in one process
-APART = (*LONG[2:],)
+APART = (*LONG[3:],)
 
 
 def rank(path: str) -> int:

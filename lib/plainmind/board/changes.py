@@ -18,6 +18,7 @@ from ..truth.pages import page_files
 
 MINUTE = 60_000
 _NEWEST = 50  # sessions whose files are looked at; the older ones have ended
+_LOGGED = 10  # of these, how many have their logs looked at
 
 
 def _log(home: Home, env: Environment) -> Iterator[str]:
@@ -32,8 +33,11 @@ def _work(home: Home, env: Environment) -> Iterator[str]:
         names = [name for name in os.listdir(home.path("work")) if session.is_session(name)]
     except OSError:
         return
-    for name in sorted(names, key=session.second_of, reverse=True)[:_NEWEST]:
+    newest = sorted(names, key=session.second_of, reverse=True)[:_NEWEST]
+    for name in newest:
         yield from _files_of(home.path("work", name))
+    for name in newest[:_LOGGED]:
+        yield from _files_of(home.path("work", "logs", name))
 
 
 def _knowledge(home: Home, env: Environment) -> Iterator[str]:

@@ -1,17 +1,20 @@
 """Sessions of a team: who does what, who can run next."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...formats.work import summary
-from ...formats.work.session import State
+from ...formats.work import session, summary
+from ...formats.work.session import Fields, State
 from ...ground.errors import Failure, NoInput
 from ...memory import Memory
 from ...truth.work import sessions
 from ...work import log_tail, report
 
 SHOWN = 50  # sessions on one page
-LINES = 20  # of an agent's log
+LAST = 4  # tasks of an agent that are shown of a session among others
+TASKS = 200  # of an agent, on the page of its session
+LINES = 40  # of an agent's log
 
 
 def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
@@ -19,15 +22,22 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     home = memory.home
     if part:
         id = sessions.resolve_session(home, part)
-        found = _describe(id, sessions.read_states(home, id, problems.append))
-        return {"one": found, "log": _read_log(memory, id), "problems": list(map(str, problems))}
+        states = sessions.read_states(home, id, problems.append)
+        found = _describe(id, states, memory.now(), None if query.get("all") else TASKS)
+        logs = _read_logs(memory, id)
+        return {"one": found, "logs": logs, "problems": list(map(str, problems))}
     ids = sessions.list_sessions(home)
+    before = query.get("before", "")
+    if before:
+        session.check_session(before)
+        ids = [id for id in ids if session.second_of(id) < session.second_of(before)]
     described = []
     for id in ids[:SHOWN]:
         if states := sessions.read_states(home, id, problems.append):
-            described.append(_describe(id, states))
+            described.append(_describe(id, states, memory.now(), LAST))
     return {
-        "one": None, "count": len(ids), "sessions": described,
+        "one": None, "count": len(ids), "before": before, "sessions": described,
+        "older": ids[SHOWN - 1] if len(ids) > SHOWN else "",
         "problems": list(map(str, problems)),
     }  # fmt: skip
 
@@ -36,22 +46,59 @@ def list_parts(memory: Memory) -> Iterable[str]:
     return sessions.list_sessions(memory.home)[:SHOWN]
 
 
-def _read_log(memory: Memory, id: str) -> list[dict[str, Any]]:
-    """The last lines of its agents' logs; none as long as nobody writes one."""
+def _read_logs(memory: Memory, id: str) -> dict[str, list[str]]:
+    """Agent -> the last lines of its log; none as long as nobody writes one."""
+    found: dict[str, list[str]] = {}
     try:
-        rows = log_tail.read_rows(memory.home, id, None, LINES, memory.env.mask, None)
-        return [row.record for row in rows]
+        for row in log_tail.read_rows(memory.home, id, None, LINES, memory.env.mask):
+            found.setdefault(row.record["agent"], []).append(row.record["line"])
     except NoInput:
-        return []
+        pass
+    return found
 
 
-def _describe(id: str, states: list[State]) -> dict[str, Any]:
-    """A session: its record, the seconds it took, its agents with their tasks, its open steps."""
+def _describe(id: str, states: list[State], now: int, most: int | None) -> dict[str, Any]:
+    """A session: its record, the seconds it took, its agents with the last `most` of their tasks,
+    its open steps."""
     rows = [row.record for row in report.rows_of_session(states)]
     started, ended = summary.find_span(states)
+    repositories = (state.fields.get("targetRepo") for state in states)
     return {
         **report.row_of_session(id, states).record,
+        "repo": next(filter(None, repositories), ""),
         "seconds": (ended - started) / 1000 if 0 < started <= ended else None,
-        "agents": rows[: len(states)],
+        "team": [_describe_agent(state, now, most) for state in states],
         "steps": rows[len(states) :],
     }
+
+
+def _describe_agent(state: State, now: int, most: int | None) -> dict[str, Any]:
+    tasks = state.fields.get("completedTasks") or []
+    counts = {status: sum(task["status"] == status for task in tasks) for status in _TOLD}
+    artifacts = (state.fields.get("artifacts") or {}).items()
+    return {
+        "name": state.agent, "status": state.status,
+        "started": state.started, "ended": state.ended,
+        "count": len(tasks), "counts": {name: count for name, count in counts.items() if count},
+        "tasks": [_describe_task(task, now) for task in tasks[-most if most else 0 :]],
+        "artifacts": [(key, _tell(value)) for key, value in artifacts],
+    }  # fmt: skip
+
+
+def _describe_task(task: Fields, now: int) -> dict[str, Any]:
+    started, ended = summary.find_task_span(task, now)
+    return {
+        "text": task["description"], "status": task["status"], "file": task.get("file") or "",
+        "error": _tell(task.get("error") or "") if task["status"] != "completed" else "",
+        "started": started, "ended": ended,
+        "seconds": (ended - started) / 1000 if started and ended else None,
+    }  # fmt: skip
+
+
+def _tell(value: Any) -> str:
+    """A value of whoever wrote the file."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+#: how many of an agent's tasks are so is told
+_TOLD = ("completed", "in_progress", "failed", "blocked", "pending")

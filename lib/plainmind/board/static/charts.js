@@ -100,7 +100,8 @@
     drawn.get(figure)?.plot.destroy();
     place.replaceChildren();
     drawn.set(figure, Object.assign(one, { plot: new uPlot(options, toData(table), place) }));
-    if (kind === "stacked") for (const row of [...place.querySelectorAll(".u-series")].slice(1).reverse()) row.parentNode.append(row);
+    const [where, ...rows] = place.querySelectorAll(".u-series"); // where the pointer is comes last
+    where.parentNode.append(...(kind === "stacked" ? rows.reverse() : rows), where);
   }
 
   // What is drawn already changes in place; a chart that is new closes its table.

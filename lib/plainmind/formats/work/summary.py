@@ -62,10 +62,16 @@ def list_tasks(state: State, now: int) -> list[Fields]:
     return events
 
 
-def _make_task(state: State, task: Fields, now: int) -> Fields:
+def find_task_span(task: Fields, now: int) -> tuple[int, int]:
+    """When a task was begun and when it ended, ms since the epoch; 0 where nobody says so."""
     started, ended = _instant(task.get("startTime")), _instant(task.get("endTime"))
     if ended and (ended > now or started > ended):
-        started = ended = 0  # times that cannot be tell nothing
+        return 0, 0  # times that cannot be tell nothing
+    return started, ended
+
+
+def _make_task(state: State, task: Fields, now: int) -> Fields:
+    started, ended = find_task_span(task, now)
     file, texts = task.get("file") or "", ("kind", "model", "error")
     identity = (state.session, state.agent, state.started, task["description"], file)
     more = {key: task[key] for key in texts if isinstance(task.get(key), str)}

@@ -1,0 +1,267 @@
+"""The board in a real browser: what a person sees, hears and does there."""
+
+import os
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from board_home import fill
+from browsing import PHONE, Board, browsing, check_access, check_width, open_page
+from plainmind.board import publishing
+from plainmind.board.pages import PAGES
+from plainmind.ground.paths import Home
+from scene import TIME
+
+SESSIONS = next(page for page in PAGES if page.name == "sessions")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def memory(browser, tmp_path_factory):
+    """Of a home that has something of everything, and texts that try to be markup."""
+    return fill(Home(str(tmp_path_factory.mktemp("full") / "a home")), hostile=True)
+
+
+@pytest.fixture(scope="module")
+def board(memory):
+    started = Board(memory.home.root, TIME)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def empty_board(browser, tmp_path_factory):
+    started = Board(str(tmp_path_factory.mktemp("empty")), TIME)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def open_at(browser):
+    """`open_at(url, …)`: a page there; it ends with the test."""
+    opened: list[Any] = []
+
+    def go(url: str, **options: Any):
+        page = open_page(browser, **options)
+        opened.append(page)
+        page.goto(url)
+        return page
+
+    yield go
+    for page in opened:
+        page.context.close()
+
+
+def add(page, url: str, html: str) -> None:
+    """At its end the page there has this too, whenever it is asked for."""
+
+    def answer(route) -> None:
+        given = route.fetch()
+        route.fulfill(response=given, body=given.text().replace("</main>", f"{html}</main>"))
+
+    page.route(url, answer)
+
+
+def list_paths(memory, page) -> list[str]:
+    """Of a page, and of the first of its parts."""
+    parts = [*page.module.list_parts(memory)][:1] if page.has_parts else []
+    return [page.path, *(f"/{page.name}/{part}" for part in parts)]
+
+
+def check(page) -> list[str]:
+    """Everything that is wrong with a page, as it is open, in light and in the dark, and on a
+    phone."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {one}" for one in check_access(page)]
+    page.set_viewport_size(PHONE)
+    found += [f"phone: {one}" for one in check_width(page)]
+    if page.evaluate("window.planted"):
+        found.append("a text was run")
+    return found + page.complaints
+
+
+@pytest.mark.parametrize("name", [page.name for page in PAGES])
+def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, board, open_at):
+    page = next(page for page in PAGES if page.name == name)
+    for path in list_paths(memory, page):
+        shown = open_at(board.url + path)
+        assert shown.locator("h1").count() == 1, path
+        assert check(shown) == [], path
+
+
+@pytest.mark.parametrize("name", [page.name for page in PAGES])
+def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board, open_at):
+    page = next(page for page in PAGES if page.name == name)
+    shown = open_at(empty_board.url + page.path)
+    assert check_access(shown) == []
+    shown.set_viewport_size(PHONE)
+    assert check_width(shown) + shown.complaints == []
+    assert shown.locator("main code").count(), "no command that makes it"
+
+
+WRONG = """<p style="color: red">styled</p><pre>{}</pre><img src="/missing.png"><a href="/"></a>
+<script>window.planted = 1</script>""".format("wide" * 99)
+
+
+def test_what_is_wrong_with_a_page_is_found(board, open_at):
+    page = open_at("about:blank")
+    add(page, board.url + SESSIONS.path, WRONG)
+    page.goto(board.url + SESSIONS.path)
+    page.evaluate("window.planted = 1")
+    found = "\n".join(check(page))
+    for sign in ("image-alt", "link-name", "sideways", "404", "inline style", "inline script"):
+        assert sign in found, sign
+    assert "a text was run" in found
+
+
+# --- what changes
+
+#: what somebody writes into, on every page
+FIELD = '<form id="asked"><label for="q">Search</label><input id="q" value="before"></form>'
+
+
+@pytest.fixture
+def tell_task(memory, command):
+    """`tell_task(text)`: another process says what it does, in the session that runs."""
+    session = next(iter(SESSIONS.module.list_parts(memory)))
+
+    def tell(text: str) -> str:
+        command("work-session", "task", "--agent", "frontend", "--session", session, text,
+                home=memory.home)  # fmt: skip
+        return text
+
+    tell.session = session
+    return tell
+
+
+def wait_for(page, text: str) -> None:
+    page.locator("main").get_by_text(text, exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize("way", ["told", "asked"])
+def test_a_task_of_another_process_appears_and_nothing_is_lost(way, board, open_at, tell_task):
+    page = open_at("about:blank", size=PHONE)
+    if way == "asked":  # event streams are refused, as some proxies do
+        page.route("**/events", lambda route: route.fulfill(status=502))
+    page.goto(f"{board.url}/sessions/{tell_task.session}")
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    page.evaluate("window.before = document.activeElement; scrollBy(0, 60)")
+    place = "[document.activeElement === before, Math.round(before.getBoundingClientRect().top)]"
+    before = page.evaluate(place)
+    wait_for(page, tell_task(f"It was {way}"))
+    assert page.evaluate(place) == before
+    assert page.evaluate("scrollY > 0 && document.activeElement.matches(':focus-visible')")
+    assert not page.locator("details").first.evaluate("one => one.open")
+    assert way == "asked" or page.complaints == []
+
+
+def test_who_writes_or_selects_is_not_disturbed(board, open_at, tell_task):
+    page = open_at("about:blank")
+    add(page, f"{board.url}/sessions/{tell_task.session}", FIELD)
+    page.goto(f"{board.url}/sessions/{tell_task.session}")
+    page.fill("#q", "half a wor")
+    page.press("#q", "Home")
+    wait_for(page, tell_task("While one writes"))
+    assert page.evaluate("[q.value, q.selectionStart, q === document.activeElement]") == [
+        "half a wor", 0, True,
+    ]  # fmt: skip
+    page.locator("h1").focus()
+    wait_for(page, tell_task("Written, and not sent"))
+    assert page.input_value("#q") == "half a wor"
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
+    text = tell_task("While one selects")
+    page.get_by_text("Changes wait while text is selected").wait_for()
+    assert page.get_by_text(text).count() == 0
+    page.evaluate("getSelection().removeAllRanges()")
+    wait_for(page, text)
+    assert page.text_content("#live") == ""
+
+
+def test_a_page_that_nobody_sees_asks_nothing_and_is_up_to_date_when_seen(
+    board, open_at, tell_task
+):
+    page = open_at(f"{board.url}/sessions/{tell_task.session}")
+    page.wait_for_timeout(200)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    hide = """is => { Object.defineProperty(document, "hidden", {value: is, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange")); }"""
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate(hide, True)
+    text = tell_task("Not seen yet")
+    page.wait_for_timeout(1500)
+    assert asked == []
+    page.evaluate(hide, False)
+    wait_for(page, text)
+
+
+def test_a_board_that_ends_and_is_back_is_told_and_followed(memory, open_at, tell_task):
+    own = Board(memory.home.root, TIME)
+    try:
+        page = open_at(f"{own.url}/sessions/{tell_task.session}")
+        own.stop()
+        page.get_by_text("No answer from the board").wait_for()
+        text = tell_task("While it was away")
+        own.start(own.port)
+        wait_for(page, text)
+        page.locator("#live:empty").wait_for(state="attached")
+    finally:
+        own.stop()
+
+
+# --- without a pointer, and without a server
+
+FOCUS = """() => {
+  const one = document.activeElement;
+  const style = getComputedStyle(one), box = one.getBoundingClientRect();
+  const isShown = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
+    && box.width > 0 && box.left >= 0 && box.top >= 0 && box.bottom <= innerHeight + 1;
+  return [one.textContent.trim(), isShown];
+}"""
+
+
+def test_the_keyboard_leads_everywhere_and_shows_where_it_is(board, open_at):
+    page = open_at(board.url + SESSIONS.path)
+    walked = []
+    for _ in range(len(PAGES) + 3):
+        page.keyboard.press("Tab")
+        walked.append(page.evaluate(FOCUS))
+    titles = ["Skip to content", "Plainmind", *(each.title for each in PAGES)]
+    assert walked[:-1] == [[title, True] for title in titles]
+    name, is_shown = walked[-1]
+    assert name.startswith("session-") and is_shown
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{name}")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.keyboard.press("Tab")  # what moves sideways can be reached
+    assert page.evaluate("document.activeElement.matches('[role=region], a, summary')")
+
+
+def test_files_are_pages_too(memory, open_at, tmp_path):
+    """Without a server; with scripts, charts are drawn, and without them their tables are open."""
+    names = publishing.publish(memory, str(tmp_path))
+    page = open_at("about:blank")
+    bare = open_at("about:blank", java_script_enabled=False)
+    drawn = 0
+    for name in [name for name in names if name.count(".") == 1]:
+        page.goto(f"file://{tmp_path}/{name}")
+        bare.goto(f"file://{tmp_path}/{name}")
+        plots = page.locator(".plot canvas").count()
+        assert page.locator("figure details:not([open])").count() == plots, name
+        assert bare.locator("figure details:not([open])").count() == 0, name
+        drawn += plots
+        for link in page.locator("a[href]").evaluate_all("all => all.map((one) => one.href)"):
+            path = unquote(urlsplit(link).path)
+            assert not link.startswith("file:") or os.path.exists(path), (name, link)
+    assert page.complaints + bare.complaints == []
+    assert drawn or all(page.name != "memory" for page in PAGES)
