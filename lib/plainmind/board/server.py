@@ -18,6 +18,7 @@ def listen(address: str, port: int) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((address, port))
+        opened.listen(128)  # who asks before the application is there waits
     except OSError as error:
         opened.close()
         what = f"cannot listen on {address}, port {port}: {(error.strerror or '').lower()}"
