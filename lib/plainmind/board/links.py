@@ -1,10 +1,21 @@
-"""Where a page leads to: addresses of a board that runs, or names of files that were published."""
+"""Where a page leads to: addresses of a board that runs, or names of files that were published;
+and where a `path:line` does, alone or in a text."""
 
+import re
 from collections.abc import Collection
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
-from .pages import BoardPage, find_page
+from markupsafe import Markup, escape
+
+from .pages import PAGES, BoardPage, find_page
+
+#: a reference to a window or a page, with a line or without
+_REF = re.compile(
+    r"(logs/[a-z][a-z0-9-]*/[a-z0-9_-]+/\d{8}T\d{6}Z(?:_\d{4,})?\.md"
+    r"|knowledge/[^\s:<>\"'`()\[\]|]+\.md)(?::(\d{1,12})(?:-\d{1,12})?)?",
+    re.ASCII,
+)
 
 
 class Links(Protocol):
@@ -57,3 +68,29 @@ def name_file(page: BoardPage, part: str = "") -> str:
         if "." in page.path
         else ("index.html" if page.path == "/" else f"{page.name}.html")
     )
+
+
+def refer(links: Links, ref: str) -> str:
+    """Where a reference such as `logs/cli/a/20260130T142355Z.md:3` or `knowledge/x.md` leads; ''
+    for one of something else, or that is nowhere."""
+    match = _REF.fullmatch(ref)
+    if not match:
+        return ""
+    path, line = match[1], match[2] or ""
+    name, _, part = path.partition("/")
+    if name == "knowledge":
+        known = any(page.name == name for page in PAGES)
+        return links.to(name, part.removesuffix(".md")) if known else ""
+    address = links.to("log", part, at=line) if links.live else links.to("log", part)
+    return f"{address}#L{line}" if address and line else address
+
+
+def link_refs(links: Links, text: str) -> Markup:
+    """A text as HTML, in which each reference leads where `refer` says."""
+    made, at = Markup(), 0
+    for match in _REF.finditer(text):
+        made += escape(text[at : match.start()])
+        address = refer(links, match[0])
+        made += Markup('<a href="{}">{}</a>').format(address, match[0]) if address else match[0]
+        at = match.end()
+    return made + escape(text[at:])

@@ -8,7 +8,7 @@ from ..ground.errors import NoInput
 from ..memory import Memory
 from . import rendering
 from .links import FileLinks, name_file
-from .pages import PAGES
+from .pages import PAGES, PUBLISHED
 
 
 def publish(memory: Memory, folder: str) -> list[str]:
@@ -23,7 +23,7 @@ def publish(memory: Memory, folder: str) -> list[str]:
     written = []
     for page, part in wanted:
         try:
-            found = page.module.read(memory, part, {})
+            found = page.module.read(memory, part, PUBLISHED)
         except NoInput:  # gone since it was listed
             continue
         data = rendering.show(found, memory.env.mask)

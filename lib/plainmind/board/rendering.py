@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ground.masks import Mask
 from . import wording
-from .links import Links
+from .links import Links, link_refs, refer
 from .pages import PAGES, BoardPage
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, par
     shown = {
         "links": links,
         "link": links.to,
+        "refer": partial(refer, links),
+        "linked": partial(link_refs, links),
         "pages": PAGES,
         "page": page,
         "part": part,

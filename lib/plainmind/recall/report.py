@@ -23,6 +23,7 @@ class Form(NamedTuple):
     explain: bool
     budget: int
     most_each: int
+    as_records: bool = False  # the explanation, too
 
 
 class Report(NamedTuple):
@@ -35,12 +36,15 @@ class Report(NamedTuple):
 
 def make(result: Moments, form: Form) -> Report:
     some = bool(result.hits)
+    if form.explain and form.as_records:
+        looked_at, _ = explain(result, form)
+        return Report(some, records=[_record_of(one, result, form) for one in looked_at])
     if form.explain:
         return Report(some, _explanation(result, form))
     if form.inject:
         fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
         return Report(bool(fitted.shown), inject.block(fitted.shown, form.budget))
-    records = [_record(hit, rank, result, form) for rank, hit in enumerate(result.hits, 1)]
+    records = [make_record(hit, rank, result, form) for rank, hit in enumerate(result.hits, 1)]
     return Report(some, records=records)
 
 
@@ -56,7 +60,7 @@ def replayed(data: bytes, path: str) -> Moments:
     return trace.replay(value, path)
 
 
-def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict[str, Any]:
+def make_record(hit: Hit, rank: int, result: Moments, form: Form) -> dict[str, Any]:
     event, pick = hit._asdict(), hit.pick
     del event["content"], event["pick"]
     part = excerpt(hit.content, result.terms, form.most_each)
@@ -65,24 +69,48 @@ def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict[str, Any]:
     return {"ref": hit.ref, **event, **found, "rank": rank, **numbers, "repeats": pick.repeats}
 
 
-def _explanation(result: Moments, form: Form) -> str:
-    """A table of what was looked at: what was chosen, then what came near to it, with why it was
-    not, and of the rest how many. What an injection would leave out says why."""
+class LookedAt(NamedTuple):
+    """An event that was chosen, with its rank and what is remarked of it; or that came near, with
+    why it was not: its rank is 0."""
+
+    hit: Hit
+    rank: int
+    remarks: list[str]
+
+
+def explain(result: Moments, form: Form) -> tuple[list[LookedAt], Counter[str]]:
+    """What was chosen, then what came near to it; of the rest, reason -> how many. What an
+    injection would leave out says why."""
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
-    rows: list[tuple[str, ...]] = [("rank", *_NUMBERS, "ref", "excerpt")]
+    found = []
     for rank, hit in enumerate(result.hits, 1):
         times = f"said {hit.pick.repeats + 1} times" if hit.pick.repeats else ""
         remarks = [kept_out.get(hit.ref, ""), "pinned" if hit.pick.pinned else "", times]
-        remark = ", ".join(filter(None, remarks))
-        rows.append(_row(str(rank) + (f" ({remark})" if remark else ""), hit, result))
-    excluded, looked_at = Counter(result.excluded), Counter[str]()
+        found.append(LookedAt(hit, rank, [*filter(None, remarks)]))
+    more, looked_at = Counter(result.excluded), Counter[str]()
     for hit, reason in result.dropped:
         looked_at[reason] += 1
         if looked_at[reason] > NEAR:
-            excluded[reason] += 1
+            more[reason] += 1
         else:
-            rows.append(_row(reason, hit, result))
+            found.append(LookedAt(hit, 0, [reason]))
+    return found, more
+
+
+def _record_of(one: LookedAt, result: Moments, form: Form) -> dict[str, Any]:
+    record = make_record(one.hit, one.rank, result, form)
+    return {**record, "rank": one.rank or None, "remarks": one.remarks}
+
+
+def _explanation(result: Moments, form: Form) -> str:
+    """The same as a table."""
+    found, more = explain(result, form)
+    rows: list[tuple[str, ...]] = [("rank", *_NUMBERS, "ref", "excerpt")]
+    for one in found:
+        remark = ", ".join(one.remarks)
+        rank = f"{one.rank}{f' ({remark})' if remark else ''}" if one.rank else remark
+        rows.append(_row(rank, one.hit, result))
     words = " ".join(result.terms) or "(none)"
     times = f"# times: {'; '.join(result.times)}\n" if result.times else ""
     notes = (
@@ -90,8 +118,8 @@ def _explanation(result: Moments, form: Form) -> str:
         f"# events that may exceed the floor: {result.events}; scored exactly: {result.pool}; "
         f"times the pool was widened: {result.widened}\n"
     )
-    if excluded:
-        notes += f"# more: {', '.join(f'{n:,} {why}' for why, n in sorted(excluded.items()))}\n"
+    if more:
+        notes += f"# more: {', '.join(f'{n:,} {why}' for why, n in sorted(more.items()))}\n"
     return notes + "".join("\t".join(row) + "\n" for row in rows)
 
 

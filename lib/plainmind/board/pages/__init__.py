@@ -4,7 +4,8 @@ A module has
 
     def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]
         what its template shows; `part` is '' for the page itself. NoInput for a part that is not
-        there, BadData or Usage for what cannot be asked
+        there, BadData or Usage for what cannot be asked. `query` is PUBLISHED where the page
+        becomes a file: there is no next one to ask for
     def list_parts(memory: Memory) -> Iterable[str]
         the parts that are published as files of their own (only where `has_parts`)
 """
@@ -14,6 +15,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ...ground.errors import NoInput
+
+PUBLISHED = {"all": "1"}
 
 
 class BoardPage(NamedTuple):
@@ -31,6 +34,7 @@ class BoardPage(NamedTuple):
 #: in the order in which people look
 PAGES = (
     BoardPage("sessions", "Sessions", "/", ("work",), has_parts=True),
+    BoardPage("log", "Log", "/log", ("log",), has_parts=True),
 )  # fmt: skip
 
 

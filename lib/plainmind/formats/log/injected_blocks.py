@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from unicodedata import normalize
 
 MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
@@ -86,6 +87,20 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
     if any(hint in lower for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
     return text
+
+
+def split(text: str, *, echoes: bool) -> list[tuple[str, bool]]:
+    """`text` as stretches of whole lines, joined by line ends, and whether each was injected: nothing
+    of such lines is left by `strip`."""
+    lines = text.split("\n")
+    kept = strip(text, keep_lines=True, echoes=echoes).split("\n") if text else lines
+    found: list[tuple[list[str], bool]] = []
+    for line, left in zip_longest(lines, kept[: len(lines)], fillvalue=""):
+        injected = not left.strip() and (line != left or bool(found) and found[-1][1])
+        if not found or found[-1][1] != injected:
+            found.append(([], injected))
+        found[-1][0].append(line)
+    return [("\n".join(some), injected) for some, injected in found]
 
 
 # --- the border

@@ -4,6 +4,7 @@ the last events, and those that come. Refuses to know an index."""
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from heapq import nlargest
 from itertools import islice
 from stat import S_ISREG
@@ -24,6 +25,7 @@ _HEADER = b"\n## "  # no line of a body begins so
 _TIMES = re.compile(rb"^## (\S+) ", re.M)
 
 Selects = Callable[[events.RawEvent], bool]
+Summarize = Callable[[Home, str], "Summary"]
 
 # --- contexts and windows
 
@@ -47,6 +49,11 @@ class Summary(NamedTuple):
         stamp = os.path.basename(self.path)
         return self.last.timestamp if self.last else clock.to_text(clock.parse(stamp[:16]))
 
+    @property
+    def words(self) -> str:
+        """Who said what last; '' when nobody said anything."""
+        return _words(self.last) if self.last else ""
+
     def record(self, keys: tuple[str, ...]) -> dict[str, Any]:
         last = self.last
         said = (last.role, last.author, last.content) if last else ("", "", "")
@@ -56,28 +63,31 @@ class Summary(NamedTuple):
 
     def row(self, name: str, *counts: int) -> str:
         """`name<TAB>counts<TAB>time<TAB>words`."""
-        words = _words(self.last) if self.last else ""
-        return "\t".join([name, *map(str, counts), _told(self.time), words]).rstrip("\t")
+        return "\t".join([name, *map(str, counts), _told(self.time), self.words]).rstrip("\t")
 
 
-def list_contexts(home: Home, wanted: str | None) -> list[Summary]:
-    """The contexts, or those of a surface, the one that changed last first."""
+def list_contexts(
+    home: Home, wanted: str | None, summarize: Summarize | None = None
+) -> list[Summary]:
+    """The contexts, or those of a surface, the one that changed last first. `summarize` may know
+    windows from before."""
     found = []
     for context in home.list_contexts(wanted):
-        windows = [
-            _summarize(home, f"logs/{context}/{name}") for name in home.list_windows(context)
-        ]
+        windows = list_windows(home, context, summarize)
         if windows:
             total = sum(window.events for window in windows)
-            last = next((window.last for window in reversed(windows) if window.last), None)
-            found.append(Summary(windows[-1].path, context, len(windows), total, last))
+            last = next((window.last for window in windows if window.last), None)
+            found.append(Summary(windows[0].path, context, len(windows), total, last))
     return sorted(found, key=lambda one: (one.time, one.context), reverse=True)
 
 
-def list_windows(home: Home, context: str) -> list[Summary]:
-    """The windows of a context, newest first."""
-    names = home.list_windows(context)
-    return [_summarize(home, f"logs/{context}/{name}") for name in reversed(names)]
+def list_windows(home: Home, context: str, summarize: Summarize | None = None) -> list[Summary]:
+    """The windows of a context, newest first, without those that were removed meanwhile."""
+    found = []
+    for name in reversed(home.list_windows(context)):
+        with suppress(FileNotFoundError):
+            found.append((summarize or summarize_window)(home, f"logs/{context}/{name}"))
+    return found
 
 
 def check_there(home: Home, wanted: str | None) -> None:
@@ -93,7 +103,7 @@ def describe_missing(home: Home, wanted: str | None) -> str:
     return f"no such {'context' if '/' in wanted else 'surface'}: '{wanted}'"
 
 
-def _summarize(home: Home, path: str) -> Summary:
+def summarize_window(home: Home, path: str) -> Summary:
     data = files.read(home.path(path))
     context = reader.context_of(path)
     if b'{"torn":[' in data:  # a torn header among the others is not an event

@@ -1,0 +1,150 @@
+"""Windows that were read before, for a process that is asked again: what is known of one holds as
+long as its file is the same. Summaries, and parts of a window without reading the others again.
+Writes nothing."""
+
+import os
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, NamedTuple
+
+from ...formats.log import event as events
+from ...ground import files, regular
+from ...ground.errors import Failure, NotPermitted
+from ...ground.paths import Home
+from . import overview, reader
+
+KEPT = 16  # windows whose outlines are kept
+SUMMARIES = 20_000  # that are kept
+LONGEST = 2_000  # characters of an event that a summary keeps
+
+State = tuple[int, ...]
+
+Select = Callable[[Sequence[int]], tuple[int, int]]
+
+
+class Summaries:
+    """As `overview.summarize_window`, for windows that have not changed since; of a long last event
+    only the beginning. One that cannot be read has no events, and is complained of."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[State, overview.Summary]] = OrderedDict()
+
+    def read(self, complain: Callable[[Failure], None], home: Home, path: str) -> overview.Summary:
+        full = home.path(path)
+        state = _state_of(os.stat(full))
+        known = self._known.get(full)
+        if known and known[0] == state:
+            return known[1]
+        try:
+            found = overview.summarize_window(home, path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            complain(files.to_failure(error))
+            return overview.Summary(path, reader.context_of(path), 1, 0, None)
+        if found.last:
+            found = found._replace(last=found.last._replace(content=found.last.content[:LONGEST]))
+        self._known[full] = state, found
+        while len(self._known) > SUMMARIES:
+            self._known.popitem(last=False)
+        return found
+
+
+class WindowPart(NamedTuple):
+    """Entries of a window, events and gaps, oldest first: those from number `first` on."""
+
+    entries: list[events.Event | events.Gap]
+    first: int
+    total: int  # entries there are
+    gaps: int  # of all of them
+
+
+class _Outline(NamedTuple):
+    """Where the entries of a window begin. `last` is the number of its last event, -1 for none."""
+
+    state: State
+    offsets: "array[int]"
+    lines: "array[int]"
+    gaps: int
+    last: int
+    digest: str  # of the last event
+
+
+class Outlines:
+    """What is known of windows that were read lately; used by one thread at a time, or by several
+    of which each may read again what another has just read."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, _Outline] = OrderedDict()
+
+    def read(self, home: Home, path: str, select: Select) -> WindowPart:
+        """The part that `select` chooses: given the first lines of all entries, it answers with the
+        numbers of the first one and of the one after the last. NotPermitted where a link leads out
+        of the logs, OSError."""
+        _, full = home.resolve(path)
+        if not full.startswith(os.path.realpath(home.logs) + os.sep):
+            raise NotPermitted(
+                f"'{path}' leads out of the logs", cure="put the window itself there"
+            )
+        with regular.open_direct(full) as file:
+            for known in (self._known.get(full), None):
+                outline = _outline(file, known)
+                first, end = select(outline.lines)
+                found = _read(file, outline, first, end)
+                begins = [outline.offsets[first] + one.offset for one in found]
+                if begins == list(outline.offsets[first:end]):
+                    break  # else somebody rewrote the file in its place
+        self._known.pop(full, None)  # the newest is the last
+        self._known[full] = outline
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        context = reader.context_of(path)
+        decoded = [
+            events.decode(one, path, context) if isinstance(one, events.RawEvent) else one
+            for one in found
+        ]
+        return WindowPart(decoded, first, len(outline.offsets), outline.gaps)
+
+
+def _state_of(found: os.stat_result) -> State:
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def _read(
+    file: BinaryIO, outline: _Outline, first: int, end: int
+) -> list[events.RawEvent | events.Gap]:
+    if first >= end:
+        return []
+    start = outline.offsets[first]
+    stop = outline.offsets[end] if end < len(outline.offsets) else outline.state[-1]
+    file.seek(start)
+    return events.scan(file.read(stop - start), outline.lines[first])
+
+
+def _outline(file: BinaryIO, known: _Outline | None) -> _Outline:
+    """The outline of a window; of one that grew, only what came is read."""
+    state = _state_of(os.fstat(file.fileno()))
+    if known and known.state == state:
+        return known
+    offsets, lines, gaps, start, line = array("q"), array("q"), 0, 0, 1
+    if known and known.last >= 0 and known.state[0] == state[0] and known.state[-1] < state[-1]:
+        start, line = known.offsets[known.last], known.lines[known.last]
+    file.seek(start)
+    entries = events.scan(file.read(state[-1] - start), line)
+    if start:
+        assert known
+        first = entries[0]
+        if not isinstance(first, events.RawEvent) or first.digest != known.digest:
+            return _outline(file, None)
+        offsets, lines = known.offsets[: known.last], known.lines[: known.last]
+        gaps = known.gaps - (len(known.offsets) - 1 - known.last)
+    last, digest = -1, ""
+    for number, entry in enumerate(entries, len(offsets)):
+        if isinstance(entry, events.RawEvent):
+            last, digest = number, entry.digest
+        else:
+            gaps += 1
+    offsets.extend(start + entry.offset for entry in entries)
+    lines.extend(entry.line for entry in entries)
+    return _Outline(state, offsets, lines, gaps, last, digest)
