@@ -63,7 +63,8 @@ def by_rename(path: str, data: bytes) -> None:
 def edit(path: str, save, saved, enough) -> None:
     """The person: reads what is there, writes one more line of theirs, now and then a reminder, and
     saves; keeps nothing in mind, so that what is lost once stays lost. So often at least, and until
-    there was a race."""
+    there was a race; after that less and less often, as no machine wins one against a file that
+    grows faster than it is read."""
     for n in count():
         if n >= LINES and enough.is_set():
             return
@@ -75,7 +76,7 @@ def edit(path: str, save, saved, enough) -> None:
             there = files.read(path).removesuffix(END)
         save(path, there + mine(n) + (fired(n) if n % 3 == 0 else b"") + END)
         saved.value = n + 1
-        time.sleep((n * 7 % 5) / 1000)
+        time.sleep((n * 7 % 5) / 1000 * (1 + n // LINES) ** 2)
 
 
 class Outcome(NamedTuple):

@@ -79,7 +79,7 @@ def remember(world, text: str, turns: int, context: str = CONTEXT) -> None:
     repeat=st.sampled_from([1, 30]),
     last=st.sampled_from([1, 100, 5000]),
 )
-@settings(max_examples=100 if THOROUGH else 25)
+@settings(max_examples=100 if THOROUGH else 8)
 @example("English", 8192, LARGE, "llama.cpp", 0, 1, 5000)
 @example("Chinese", 4096, ENGLISH, "nothing told", 100, 30, 1)
 @example("Chinese", 1024, ENGLISH, "llama.cpp", 3, 1, 100)

@@ -102,9 +102,10 @@ def _text_of(lines: bytes) -> str:
 
 def find(data: bytes, fact: str) -> Bullet | None:
     """The bullet that says this, whatever its date, and whatever somebody wrote right below it."""
+    wanted = _DATE.sub("", fact)
     for one in parse(data).bullets:
         first = data[one.start : one.end].partition(b"\n")[0]
-        if any(says_same(text, fact) for text in (one.text, _text_of(first))):
+        if wanted in (_DATE.sub("", one.text), _DATE.sub("", _text_of(first))):
             return one
     return None
 

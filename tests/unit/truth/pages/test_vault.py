@@ -12,7 +12,7 @@ from plainmind.ground import exchange
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
 from plainmind.truth.pages import lint, page_files
-from scene import NOW, ROOT, TIME
+from scene import NOW, ROOT, THOROUGH, TIME
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -102,8 +102,8 @@ def test_through_the_command(pristine, found):
 
 
 def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
-    home = Home(str(tmp_path / "home"))
-    vault.make(home.root)
+    home, count = Home(str(tmp_path / "home")), 2000 if THOROUGH else 1000
+    vault.make(home.root, count=count)
     before = vault.contents(str(tmp_path))
     dry = list(lint.fix(home, [], dry=True))
     assert vault.contents(str(tmp_path)) == before
@@ -118,7 +118,7 @@ def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
     assert (
         done == alike
         and {one.code[:5] for one in dry} == {"fixab", "unfix"}
-        and len(done) > 2000
+        and len(done) > count
         and all(each.message.isprintable() for each in done)
     )
     kept = [each for each in done if each.code == "unfixed"]  # they would age once fixed
