@@ -1,174 +1,248 @@
-"""How a drawing of a graph looks: its figures, where they stand.
+"""A graph as a picture: dots with names, and lines with arrows and words, each at its place.
 
-SVG that stands alone, light or dark as its reader's screen is.
-
-Owns colours, shapes and markup. Refuses to know why anything stands where it does. Pure.
+Lengths that belong to the screen rather than to the sheet (letters, dots, strokes) are in ems: who
+shows a large graph as a whole enlarges the letters, and of each name is known how far it may be
+before it covers another. Owns places and what is clipped. Refuses to know markup and colours. Pure,
+and the same for the same triples in any order.
 """
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from . import lettering, strokes
-from .figures import BETWEEN, CAPTION, ROW, Component, Edge, shown_name, wide
+from . import layout, lettering
 
-_STYLE = """
-svg { background: #fbfaf8 }
-text { fill: #23262b; font-family: sans-serif }
-.paper { fill: #fbfaf8 }
-.line { fill: none; stroke: #a9adb5; stroke-width: 1.3 }
-.head { fill: #858a94 }
-.label { fill: #5b616b; font-size: 10px; stroke: #fbfaf8; stroke-width: 3.5px;
-  stroke-linejoin: round; paint-order: stroke }
-.leaf { fill: #ffffff; stroke: #cdd0d6 }
-.node { fill: #e9eef8; stroke: #8ea3c9 }
-.hub { fill: #2f5597; stroke: #2f5597 }
-.on-hub { fill: #ffffff; font-weight: bold }
-.panel { fill: #f2f1ed; stroke: #d9d8d2 }
-.heading { font-size: 11px; font-weight: bold; fill: #5b616b }
-.beside { font-size: 10px; fill: #5b616b }
-.link:hover .line { stroke: #c2571a; stroke-width: 2.5 }
-.link:hover .head { fill: #c2571a }
-"""
-_DARK = """
-svg, .paper { background: #16181c; fill: #16181c }
-text { fill: #e3e5e8 }
-.line { stroke: #5d636e }
-.head { fill: #858c99 }
-.label { fill: #a8aeb9; stroke: #16181c }
-.leaf { fill: #1f2227; stroke: #454a53 }
-.node { fill: #25324a; stroke: #4c6595 }
-.hub { fill: #8fb0ec; stroke: #8fb0ec }
-.on-hub { fill: #10131a }
-.panel { fill: #1b1d22; stroke: #34383f }
-.heading, .beside { fill: #a8aeb9 }
-.link:hover .line { stroke: #ff9a55 }
-.link:hover .head { fill: #ff9a55 }
-"""
+EM = 12  # pixels of the sheet
+UNITS = (16.0, 11.0, 8.0, 5.6, 4.0, 2.8, 2.0, 1.4, 1.0, 0.7, 0.5)
+LONGEST = 22  # ems of a name; the whole of it is in the title
+HUB = 8  # links from which a name is written larger
+MARGIN = 40
+_LABEL = 0.83  # ems of the words on a line
+_BEND = 0.1  # of a line's length, where another one leads back
+_HEAD = 0.7  # of a line, where its arrow is
+_ALONG = (0.42, 0.35, 0.5, 0.28, 0.58, 0.2, 0.64)  # of a line, where its words may be
+_CELL = 90
 
 
-class Place(NamedTuple):
-    """A part where it stands; `above`: its label is over it, not under it."""
+class Dot(NamedTuple):
+    """`radius`, `size` of its letters and `below`, from its dot's centre to their baseline, in ems.
+    `unit`: the largest times that letters may be enlarged while the name covers no greater one."""
 
-    part: Component
-    box: strokes.Box
-    above: bool
+    name: str
+    shown: str
+    x: float
+    y: float
+    links: int
+    radius: float
+    size: float
+    below: float
+    unit: float
+
+
+class Arrow(NamedTuple):
+    """All that is said of one entity and another in this direction. `path`: of SVG, with a vertex
+    in its middle; `unit`: as of an entity, of its words at x, y; 0: there is no room for them."""
+
+    subject: str
+    object: str
+    predicates: tuple[str, ...]
+    path: str
+    words: str
+    x: float
+    y: float
+    unit: float
 
     @property
-    def caption(self) -> strokes.Box:
-        away = (self.box.height + CAPTION) / 2
-        y = self.box.y - away if self.above else self.box.y + away
-        return strokes.Box(self.box.x, y, self.part.wide + 4, CAPTION)
+    def title(self) -> str:
+        one, other, *names = map(lettering.make_printable, (*self[:2], *self.predicates))
+        return "\n".join(f"{one} {name} {other}" for name in names)
+
+
+class Picture(NamedTuple):
+    width: float
+    height: float
+    entities: list[Dot]  # the one with most links first
+    lines: list[Arrow]
+    triples: int
 
     @property
-    def looped(self) -> strokes.Box:
-        """Of the label of a line from an entity to itself, and of the line."""
-        box, wide = self.box, (self.part.wide - 40 + self.part.width) / 2
-        x, y = box.x + (box.width - wide) / 2, box.y - box.height / 2 - 11
-        return strokes.Box(x, y, wide + 50, 22)
-
-    @property
-    def boxes(self) -> list[strokes.Box]:
-        """What lines end at."""
-        labels = [self.caption] * bool(self.part.spare) + [self.looped] * bool(self.part.loop)
-        return [self.box, *labels]
+    def title(self) -> str:
+        entities = _count(len(self.entities), "entity", "entities")
+        return f"{entities}, {_count(self.triples, 'triple', 'triples')}"
 
 
-def _title(links: Sequence[Edge]) -> str:
-    return f"<title>{lettering.markup(chr(10).join(link.title for link in links))}</title>"
-
-
-def line(curve: strokes.Curve, links: Sequence[Edge]) -> str:
-    short = curve.between(0, max(0.0, 1 - (strokes.HEAD - 1) / max(curve.length, strokes.HEAD)))
-    (x0, y0), (x1, y1), (x2, y2) = short
-    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in curve.arrow())
-    line = f"M{x0:.1f},{y0:.1f}Q{x1:.1f},{y1:.1f} {x2:.1f},{y2:.1f}"
-    path = f'<path class="line" d="{line}"/>'
-    return f'<g class="link">{_title(links)}{path}<polygon class="head" points="{head}"/></g>'
-
-
-def loop(place: Place, links: Sequence[Edge]) -> str:
-    box = place.box
-    x, top = box.x + box.width / 2, box.y - box.height / 2
-    start = f"M{x - 14:.1f},{top:.1f}C{x - 14:.1f},{top - 26:.1f}"
-    line = f"{start} {x + 32:.1f},{top - 20:.1f} {x + 8:.1f},{box.y:.1f}"
-    head = f"{x + 2:.1f},{box.y:.1f} {x + 9:.1f},{box.y - 3:.1f} {x + 9:.1f},{box.y + 3:.1f}"
-    shape = f'<path class="line" d="{line}"/><polygon class="head" points="{head}"/>'
-    text = label(x - 18 - wide(links[0]) / 2, top - 9, links)
-    return f'<g class="link">{_title(links)}{shape}{text}</g>'
-
-
-def label(x: float, y: float, links: Sequence[Edge]) -> str:
+class _Box(NamedTuple):
     """By its centre."""
-    text = lettering.markup(links[0].label)
-    place = f'x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle"'
-    return f'<text class="label" {place}>{_title(links)}{text}</text>'
+
+    x: float
+    y: float
+    width: float
+    height: float
 
 
-def figure(place: Place) -> Iterator[str]:
-    part, box = place.part, place.box
-    if not part.columns:
-        kind = "leaf" if part.degree < 2 else "node" if part.degree < 8 else "hub"
-        yield _entry(part.names[0], box, kind, part.size)
-        return
-    left, top = box.x - box.width / 2, box.y - box.height / 2
-    yield f'<rect class="panel" {_corners(box)} rx="8"/>'
-    headed = not part.columns[0][0]
-    first = top + (24 if headed else 7) + ROW / 2
-    if headed:
-        heading = lettering.markup(part.links[0].label)
-        yield f'<text class="heading" x="{left + 11:.1f}" y="{top + 16:.1f}">{heading}</text>'
-    rows, x = math.ceil(len(part.names) / len(part.columns)), left + 8
-    for at, (beside, width) in enumerate(part.columns):
-        x += beside
-        for row, name in enumerate(part.names[at * rows : (at + 1) * rows]):
-            link = part.links[at * rows + row]
-            cell = strokes.Box(x + width / 2, first + row * ROW, width, ROW - 3)
-            if not headed:
-                spot = f'x="{x - 6:.1f}" y="{cell.y + 3.5:.1f}" text-anchor="end"'
-                yield f'<text class="beside" {spot}>{lettering.markup(link.label)}</text>'
-            yield _entry(name, cell, "leaf", 12, link.title)
-        x += width + BETWEEN
+_Grid = dict[tuple[int, int], list[_Box]]
 
 
-def _entry(name: str, box: strokes.Box, kind: str, size: float, more: str = "") -> str:
-    full = lettering.make_printable(name)
-    title = lettering.markup(f"{full}\n{more}" if more else full)
-    on = ' class="on-hub"' if kind == "hub" else ""
-    spot = f'x="{box.x:.1f}" y="{box.y + size * 0.36:.1f}" font-size="{size:.4g}"'
-    round_by = min(8.0, box.height / 2)
-    return (
-        f'<g class="entity"><title>{title}</title>'
-        f'<rect class="{kind}" {_corners(box)} rx="{round_by:.3g}"/>'
-        f'<text{on} {spot} text-anchor="middle">{lettering.markup(shown_name(name))}</text></g>'
+def draw(triples: Sequence[tuple[str, str, str]]) -> Picture:
+    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for subject, predicate, object in sorted(set(triples)):
+        said[subject, object].append(predicate)
+    counts: Counter[str] = Counter()
+    for ends in said:
+        counts.update(set(ends))
+    names = sorted(counts, key=lambda name: (-counts[name], name))
+    number = {name: at for at, name in enumerate(names)}
+    entities = [_describe(name, counts[name]) for name in names]
+    boxes = [_measure(one) for one in entities]
+    sizes = [layout.Size(box.width + 12, box.height + 10) for box in boxes]
+    pairs = [(number[one], number[other]) for one, other in said if one != other]
+    points = layout.place(sizes, pairs)
+    placed = [
+        one._replace(x=round(x - box.x + MARGIN, 1), y=round(y - box.y + MARGIN, 1))
+        for one, box, (x, y) in zip(entities, boxes, points)
+    ]
+    entities = _show_names(placed)
+    lines = []
+    for (one, other), predicates in said.items():
+        course = _Course.of(entities[number[one]], entities[number[other]], (other, one) in said)
+        words = lettering.clip(", ".join(map(lettering.make_printable, predicates)), LONGEST)
+        said_of = tuple(predicates)
+        lines.append((course, Arrow(one, other, said_of, course.path, words, 0, 0, 0)))
+    shown = _show_words(entities, lines)
+    width = max([150.0, *(x + size.width / 2 for (x, _), size in zip(points, sizes))])
+    height = max([20.0, *(y + size.height / 2 for (_, y), size in zip(points, sizes))])
+    sheet = round(width + 2 * MARGIN), round(height + 2 * MARGIN)
+    return Picture(*sheet, entities, shown, len(set(triples)))
+
+
+def _describe(name: str, links: int) -> Dot:
+    shown = lettering.clip(lettering.make_printable(name), LONGEST)
+    radius, size = round(0.3 + 0.13 * math.sqrt(links), 2), 1.25 if links >= HUB else 1.0
+    return Dot(name, shown, 0, 0, links, radius, size, round(radius + size * 0.95, 2), 0)
+
+
+def _measure(one: Dot, unit: float = 1) -> _Box:
+    """What a dot and its name cover."""
+    em = EM * unit
+    width = max(_width(one.shown) * one.size * (1.08 if one.links >= HUB else 1), 1)
+    height = one.radius + one.below + one.size * 0.3
+    return _Box(one.x, one.y + (height / 2 - one.radius) * em, width * em, height * em)
+
+
+class _Course(NamedTuple):
+    """A quadratic Bézier curve from the centre of one dot to that of another."""
+
+    start: layout.Point
+    control: layout.Point
+    end: layout.Point
+
+    @classmethod
+    def of(cls, one: Dot, other: Dot, returns: bool) -> "_Course":
+        (x0, y0), (x1, y1) = (one.x, one.y), (other.x, other.y)
+        if one.name == other.name:
+            far = 2 * (one.radius * EM + 12)
+            return cls((x0, y0), (x0 + far, y0 - far), (x1, y1))
+        bend = 2 * _BEND if returns else 0
+        control = (x0 + x1) / 2 - (y1 - y0) * bend, (y0 + y1) / 2 + (x1 - x0) * bend
+        return cls((x0, y0), control, (x1, y1))
+
+    def at(self, t: float) -> layout.Point:
+        (x0, y0), (x1, y1), (x2, y2) = self
+        a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t * t
+        return a * x0 + b * x1 + c * x2, a * y0 + b * y1 + c * y2
+
+    @property
+    def spots(self) -> list[layout.Point]:
+        """Where words may be, the best one first."""
+        if self.start == self.end:
+            x, y = self.at(0.5)
+            return [(x + 6, y - EM), (x + 6, y + 2 * EM)]
+        return [self.at(t) for t in _ALONG]
+
+    @property
+    def path(self) -> str:
+        """With a vertex where its arrow is."""
+        (x0, y0), (x1, y1), (x2, y2) = self
+        if self.start == self.end:
+            x, y = self.at(0.5)
+            arc = f"A{(x - x0) * 0.71:.1f},{(x - x0) * 0.71:.1f} 0 0 1 "
+            return f"M{x0:.1f},{y0:.1f}{arc}{x:.1f},{y:.1f}{arc}{x0:.1f},{y0:.1f}"
+        x, y = self.at(_HEAD)
+        near = f"{x0 + (x1 - x0) * _HEAD:.1f},{y0 + (y1 - y0) * _HEAD:.1f}"
+        far = f"{x1 + (x2 - x1) * _HEAD:.1f},{y1 + (y2 - y1) * _HEAD:.1f}"
+        return f"M{x0:.1f},{y0:.1f}Q{near} {x:.1f},{y:.1f}Q{far} {x2:.1f},{y2:.1f}"
+
+
+def _show_names(entities: Sequence[Dot]) -> list[Dot]:
+    """Entities, greatest first, each with the unit from which on its name is seen."""
+    units: dict[str, float] = {}
+    for unit in UNITS[: UNITS.index(1) + 1]:
+        grid: _Grid = {}
+        boxes = [(one.name, _measure(one, unit)) for one in entities]
+        for name, box in boxes:
+            if name in units:
+                _put(grid, box, unit)
+        for name, box in boxes:
+            if name not in units and (unit == 1 or _is_free(grid, box, unit)):
+                units[name] = unit
+                _put(grid, box, unit)
+    return [one._replace(unit=units[one.name]) for one in entities]
+
+
+def _show_words(entities: Sequence[Dot], lines: Sequence[tuple[_Course, Arrow]]) -> list[Arrow]:
+    """Lines, each with where its words have room, and from which unit on."""
+    shown: dict[tuple[str, str], Arrow] = {}
+    for unit in UNITS[UNITS.index(1) :]:
+        grid: _Grid = {}
+        for one in entities:
+            _put(grid, _measure(one, unit), unit)
+        for line in shown.values():
+            _put(grid, _measure_words(line, unit), unit)
+        for course, line in lines:
+            if line[:2] in shown:
+                continue
+            for x, y in course.spots:
+                put = line._replace(x=round(x, 1), y=round(y, 1), unit=unit)
+                box = _measure_words(put, unit)
+                if _is_free(grid, box, unit):
+                    _put(grid, box, unit)
+                    shown[line[:2]] = put
+                    break
+    return [shown.get(line[:2], line) for _, line in lines]
+
+
+def _measure_words(line: Arrow, unit: float) -> _Box:
+    em = EM * unit
+    return _Box(line.x, line.y, (_width(line.words) * _LABEL + 0.4) * em, 1.15 * em)
+
+
+@lru_cache(4096)
+def _width(text: str) -> float:
+    return lettering.width(text, 1)
+
+
+def _cells(box: _Box, unit: float) -> Iterator[tuple[int, int]]:
+    cell = _CELL * unit
+    for x in range(int((box.x - box.width / 2) // cell), int((box.x + box.width / 2) // cell) + 1):
+        low, high = int((box.y - box.height / 2) // cell), int((box.y + box.height / 2) // cell)
+        yield from ((x, y) for y in range(low, high + 1))
+
+
+def _put(grid: _Grid, box: _Box, unit: float) -> None:
+    for cell in _cells(box, unit):
+        grid.setdefault(cell, []).append(box)
+
+
+def _is_free(grid: _Grid, box: _Box, unit: float) -> bool:
+    return not any(
+        abs(other.x - box.x) * 2 < other.width + box.width
+        and abs(other.y - box.y) * 2 < other.height + box.height
+        for cell in _cells(box, unit)
+        for other in grid.get(cell, ())
     )
 
 
-def _corners(box: strokes.Box) -> str:
-    x, y = box.x - box.width / 2, box.y - box.height / 2
-    return f'x="{x:.1f}" y="{y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"'
-
-
-def sheet(places: Sequence[Place], body: Sequence[str], title: str, margin: float = 24) -> str:
-    if not places:
-        spot = f'x="{margin}" y="{margin * 1.8:.0f}" font-size="12"'
-        body = [*body, f"<text {spot}>nothing is linked yet</text>"]
-    boxes = [box for place in places for box in place.boxes]
-    left = min([0.0, *(place.box.x - place.part.room.width / 2 for place in places)]) - margin
-    right = max([150.0, *(place.box.x + place.part.room.width / 2 for place in places)]) + margin
-    top = min([0.0, *(box.y - box.height / 2 for box in boxes)]) - margin
-    bottom = max([20.0, *(box.y + box.height / 2 for box in boxes)]) + margin
-    width, height = right - left, bottom - top
-    size = f'width="{width:.0f}" height="{height:.0f}"'
-    frame = f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" {size}'
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {frame} role="img">',
-            f"<title>{title}</title>",
-            f"<style>{_STYLE}@media (prefers-color-scheme: dark) {{{_DARK}}}\n</style>",
-            f'<rect class="paper" x="{left:.0f}" y="{top:.0f}" {size}/>',
-            *body,
-            "</svg>",
-            "",
-        ]
-    )
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
