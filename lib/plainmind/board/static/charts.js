@@ -1,13 +1,13 @@
 // Each chart is drawn from the table below it, which is closed then: the numbers are told once.
 "use strict";
 (() => {
-  const told = (value, digits) => value.toLocaleString("en-GB", { maximumFractionDigits: digits });
+  const round = (value, digits) => value.toLocaleString("en-GB", { maximumFractionDigits: digits });
   const formats = {
-    number: (value) => told(value, 2),
-    money: (value) => "$" + told(value, value < 1 ? 4 : 2),
-    percent: (value) => told(value * 100, 1) + "%",
-    duration: (value) => value < 90 ? told(value, value < 10 ? 1 : 0) + " s" : value < 5400 ? told(value / 60, 0) + " min" : told(value / 3600, 1) + " h",
-    size: (value) => { let unit = 0; while (value >= 1000 && unit < 4) { value /= 1000; unit++; } return told(value, 1) + " " + ["bytes", "kB", "MB", "GB", "TB"][unit]; },
+    number: (value) => round(value, 2),
+    money: (value) => "$" + round(value, value < 1 ? 4 : 2),
+    percent: (value) => round(value * 100, 1) + "%",
+    duration: (value) => value < 90 ? round(value, value < 10 ? 1 : 0) + " s" : value < 5400 ? round(value / 60, 0) + " min" : round(value / 3600, 1) + " h",
+    size: (value) => { let unit = 0; while (value >= 1000 && unit < 4) { value /= 1000; unit++; } return round(value, 1) + " " + ["bytes", "kB", "MB", "GB", "TB"][unit]; },
   };
   const DAY = 86400, FONT = "12px system-ui, sans-serif", LONGEST = 18; // characters of a name at the axis
   const STEPS = {
@@ -56,6 +56,7 @@
   function draw(figure, table) {
     const place = figure.querySelector(".plot"), one = { table };
     const { kind, heads, labels, filter, isDay } = table, format = formats[filter] || formats.number;
+    const told = (row) => row ?? (isDay ? one.table.labels.length - 1 : -1); // no pointer: the last day
     const order = heads.map((_, at) => at);
     if (kind === "stacked") order.reverse();
     const isLine = kind === "line", card = colour("--card");
@@ -65,7 +66,7 @@
         label: heads[at], stroke: isLine ? stroke : card, width: isLine ? 2 : 1, fill: isLine ? undefined : stroke,
         dash: isLine ? DASHES[at % 6] : [], paths: layBars(table, at),
         points: { show: isLine && labels.length < 60, size: 5, stroke, fill: stroke },
-        value: (_, __, ___, row) => { const value = row == null ? undefined : one.table.series[at][row]; return value === undefined ? "" : value === null ? "–" : format(value); },
+        value: (_, __, ___, row) => { const value = one.table.series[at][told(row)]; return value === undefined ? "" : value === null ? "–" : format(value); },
       };
     });
     const quiet = colour("--quiet"), line = colour("--line");
@@ -93,7 +94,7 @@
         x: { time: isDay, range: (_, least, most) => [least - side, most + side] },
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
       },
-      series: [{ label: "", value: (_, __, ___, row) => (row == null ? "" : one.table.labels[row] ?? "") }, ...lines],
+      series: [{ label: "", value: (_, __, ___, row) => one.table.labels[told(row)] ?? "" }, ...lines],
       legend: { markers: { width: 0, fill: (_, at) => colour(`--series-${(order[at - 1] % 6) + 1}`) } },
       cursor: { drag: { x: false, y: false }, points: { show: isLine } },
     };
