@@ -4,23 +4,20 @@ journal (llm_usage). And where agent-route sent tasks, by the rule that decided.
 Days are the person's. Refuses to know prices: a call whose cost nobody told has none.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..ground import zone
-from ..ground.errors import Usage
+from .days import DAYS, list_days
 
 if TYPE_CHECKING:
-    from ..index.engine import Index, Period
+    from ..index.engine import Index
 
 #: of a record: a day, YYYY-MM-DD, with a model and a route
 KEYS = (
     "day", "model", "route", "calls", "failed", "input_tokens", "output_tokens", "cost", "seconds",
     "unpriced",
 )  # fmt: skip
-DAYS, MOST = 30, 3660
 _SUMS = KEYS[3:-1]
 
 
@@ -44,15 +41,6 @@ class Cost(NamedTuple):
     def mean_seconds(self) -> float | None:
         """That a call took."""
         return self.seconds / self.calls if self.calls and self.seconds is not None else None
-
-
-def list_days(now: int, count: int) -> "list[Period]":
-    """The person's last so many days, today's the last, by their dates."""
-    from ..index.engine import Period
-
-    today = zone.to_day(now)
-    days = [today - timedelta(back) for back in reversed(range(count))]
-    return [Period(day.isoformat(), zone.start_of(day), zone.end_of(day)) for day in days]
 
 
 def read_days(opened: "Iterator[Index]", now: int, count: int = DAYS) -> list[dict[str, Any]]:
@@ -97,6 +85,12 @@ def add_up(records: Iterable[dict[str, Any]]) -> Cost:
     return Cost(*sums)
 
 
+def of_last(records: Iterable[dict[str, Any]], now: int, count: int) -> list[dict[str, Any]]:
+    """Those of the last so many days."""
+    first = list_days(now, count)[0].name
+    return [row for row in records if row["day"] >= first]
+
+
 def group(
     records: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], Any]
 ) -> dict[Any, Cost]:
@@ -112,12 +106,3 @@ def group(
 def to_line(record: dict[str, Any]) -> str:
     """A record in columns, as `work-log cost` prints it."""
     return "\t".join("" if record[key] is None else str(record[key]) for key in KEYS[:-1])
-
-
-def parse_days(words: Sequence[str]) -> int:
-    """A number of days, as a command or an address has it; DAYS without one. Usage for another."""
-    if not words:
-        return DAYS
-    if len(words) > 1 or not words[0].isdecimal() or not 1 <= int(words[0][:9]) <= MOST:
-        raise Usage(f"'{' '.join(words)}' is not a number of days from 1 to {MOST:,}")
-    return int(words[0])

@@ -1,7 +1,8 @@
 """What work-xp does: it asks an index where agents stand, and logs awards."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats.work.session import check_agent
 from ..ground.environment import Environment
@@ -9,6 +10,7 @@ from ..ground.errors import NoInput
 from ..ground.paths import Home
 from ..team.figures import AgentFigures, BoardRow
 from ..team.standing import Standing, streak_on
+from .days import list_days
 
 if TYPE_CHECKING:
     from ..index.engine import Index
@@ -63,6 +65,37 @@ def _read(index: "Index", today: str, agent: str | None = None) -> list[AgentFig
         counts = (fields[field] for field in Standing.FIELDS)
         found.append(AgentFigures._make((name, row["team"], row["role"], *counts, achieved[name])))
     return found
+
+
+def read_gains(
+    opened: "Iterator[Index]", now: int, count: int, **of: str
+) -> list[dict[str, Any]]:
+    """XP of the last so many days of the person's: `day`, `agent`, `xp`. With `agent`, of one."""
+    for index in opened:
+        with index:
+            periods = list_days(now, count)
+            rows = index.work_sums("xp_transactions", periods, ("agent",), ("amount",), **of)
+            return [
+                {"day": row["period"], "agent": row["agent"], "xp": row["amount"]} for row in rows
+            ]
+    return []
+
+
+class History(NamedTuple):
+    """The last rows of an agent's, newest first (mind-schema(5))."""
+
+    gains: list[dict[str, Any]]  # xp_transactions
+    tasks: list[dict[str, Any]]
+    rewards: list[dict[str, Any]]
+
+
+def read_history(opened: "Iterator[Index]", agent: str, last: int) -> History:
+    for index in opened:
+        with index:
+            rows = partial(index.work_rows, last=last, agent=agent)
+            found = rows("xp_transactions"), rows("tasks", by="at"), rows("rewards", by="at")
+            return History(*(newest[::-1] for newest in found))
+    return History([], [], [])
 
 
 def award(

@@ -63,7 +63,7 @@ def describe_agent(figures: AgentFigures, people: bool) -> OutputRow:
         lines = (f"{key}\t{'' if value is None else value}" for key, value in record.items())
         return OutputRow("\n".join(lines), record)
     level, following = figures.reached, figures.following
-    after = f"{following.xp - figures.xp:,} XP to {following.title}" if following else "the last"
+    after = f"{figures.missing:,} XP to {following.title}" if following else "the last"
     titles = [one.title for one in ACHIEVEMENTS if one.name in figures.achieved]
     rows = {
         "level": f"{level.number} {level.title} {level.symbol}",
@@ -103,7 +103,7 @@ def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator
         count = min(getattr(deeds, one.counter), one.least) if deeds else None
         at = figures.achieved.get(one.name) if figures else None
         values = (one.name, one.title, one.tier, one.xp, one.description, count, one.least, at)
-        shown = at or (_progress(one, deeds) if deeds else "")
+        shown = at or (tell_progress(one, deeds) if deeds else "")
         columns = (one.title, one.tier, str(one.xp), one.description, shown)
         text = "\t".join(columns).rstrip("\t")
         if people:
@@ -113,7 +113,7 @@ def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator
         yield OutputRow(text, dict(zip(ACHIEVEMENT_KEYS, values)))
 
 
-def _progress(one: Achievement, deeds: Deeds) -> str:
+def tell_progress(one: Achievement, deeds: Deeds) -> str:
     """How far an agent is; where it did enough, how well it did that."""
     count = getattr(deeds, one.counter)
     if count < one.least:

@@ -13,7 +13,7 @@ from plainmind.ground import clock, zone
 from plainmind.ground.errors import Usage
 from plainmind.ground.paths import Home
 from plainmind.index.engine import Period
-from plainmind.work import costs
+from plainmind.work import days
 from unit.index import stores
 from unit.index.sqlite.test_work_tables import line, write
 
@@ -59,7 +59,7 @@ def test_sums_are_those_of_the_rows(tmp_path_factory, seed):
     rnd = random.Random(seed)
     home = Home(str(tmp_path_factory.mktemp("home")))
     write(home, a_journal(rnd, rnd.choice([0, 5, 60])))
-    periods = costs.list_days(START + 4 * clock.DAY, 4)
+    periods = days.list_days(START + 4 * clock.DAY, 4)
     for name, (by, add) in SUMS.items():
         rows = ask(home, lambda index: index.work_rows(name))
         expected = []
@@ -127,12 +127,12 @@ def test_no_row_is_read_that_counts_for_nothing(tmp_path):
 def test_days_are_the_persons_without_a_gap(name):
     zone.use(lambda: name)
     try:
-        days = costs.list_days(START + 5 * clock.DAY, 10)
-        assert [b.first - a.last for a, b in zip(days, days[1:])] == [1] * 9
-        assert days[-1].name == zone.to_day(START + 5 * clock.DAY).isoformat()
-        hours = Counter((day.last + 1 - day.first) // 3_600_000 for day in days)
+        found = days.list_days(START + 5 * clock.DAY, 10)
+        assert [b.first - a.last for a, b in zip(found, found[1:])] == [1] * 9
+        assert found[-1].name == zone.to_day(START + 5 * clock.DAY).isoformat()
+        hours = Counter((day.last + 1 - day.first) // 3_600_000 for day in found)
         changes = {"Europe/London": {24: 9, 23: 1}, "Asia/Kolkata": {24: 10}}
         assert hours == changes.get(name, {24: 10})
-        assert date.fromisoformat(days[0].name)
+        assert date.fromisoformat(found[0].name)
     finally:
         zone.use(lambda: zone.DEFAULT)

@@ -1,0 +1,31 @@
+"""The person's days, as periods that an index is asked for."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ..ground import zone
+from ..ground.errors import Usage
+
+if TYPE_CHECKING:
+    from ..index.engine import Period
+
+DAYS, MOST = 30, 3660
+
+
+def list_days(now: int, count: int) -> "list[Period]":
+    """The person's last so many days, today's the last, by their dates."""
+    from ..index.engine import Period
+
+    today = zone.to_day(now)
+    days = [today - timedelta(back) for back in reversed(range(count))]
+    return [Period(day.isoformat(), zone.start_of(day), zone.end_of(day)) for day in days]
+
+
+def parse_days(words: Sequence[str]) -> int:
+    """A number of days, as a command or an address has it; DAYS without one. Usage for another."""
+    if not words:
+        return DAYS
+    if len(words) > 1 or not words[0].isdecimal() or not 1 <= int(words[0][:9]) <= MOST:
+        raise Usage(f"'{' '.join(words)}' is not a number of days from 1 to {MOST:,}")
+    return int(words[0])

@@ -1,0 +1,33 @@
+"""What a team learned: experiments and what became of them, what it does well and what it does not,
+what it is asked for again and again, and lessons."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ..index.engine import Index
+
+
+class Learned(NamedTuple):
+    """Rows of mind-schema(5)."""
+
+    experiments: list[dict[str, Any]]  # v_experiment_status: those that run first
+    candidates: list[dict[str, Any]]  # automation_candidates, the most frequent first
+    patterns: list[dict[str, Any]]  # the last seen first
+    lessons: list[dict[str, Any]]  # the newest first
+
+
+def read(opened: "Iterator[Index]", last: int) -> Learned:
+    """Of candidates, patterns and lessons the `last` so many."""
+    for index in opened:
+        with index:
+            newest = (
+                index.work_rows(name, last=last, by=by)[::-1]
+                for name, by in (
+                    ("automation_candidates", "count"),
+                    ("patterns", "last_seen"),
+                    ("lessons_learned", "at"),
+                )
+            )
+            return Learned(index.work_rows("v_experiment_status"), *newest)
+    return Learned([], [], [], [])
