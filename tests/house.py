@@ -86,7 +86,7 @@ PACKAGES = [
     ),
     _package(
         "board",
-        "ground formats truth index recall memory reminders work",
+        "ground formats truth index recall memory reminders team work",
         "what commands print as pages in a browser and as JSON: their server, and who may ask it",
     ),
     _package(

@@ -34,7 +34,9 @@ class BoardPage(NamedTuple):
 #: in the order in which people look
 PAGES = (
     BoardPage("sessions", "Sessions", "/", ("work",), has_parts=True),
+    BoardPage("team", "Team", "/management-team.html", ("work",), has_parts=True),
     BoardPage("log", "Log", "/log", ("log",), has_parts=True),
+    BoardPage("cost", "Cost", "/cost", ("log", "work")),
 )  # fmt: skip
 
 

@@ -28,8 +28,8 @@
   function shorten(name) { return name.length > LONGEST ? name.slice(0, LONGEST - 1) + "…" : name; }
 
   function readTable(figure) {
-    const rows = [...figure.querySelectorAll("tbody tr")], { kind, axis, filter } = figure.dataset;
-    const heads = [...figure.querySelectorAll("thead th")].slice(1).map((head) => head.textContent);
+    const rows = [...figure.querySelectorAll("details tbody tr")], { kind, axis, filter } = figure.dataset;
+    const heads = [...figure.querySelectorAll("details thead th")].slice(1).map((head) => head.textContent);
     const labels = rows.map((row) => row.cells[0].dataset.value);
     const series = heads.map((_, at) => rows.map((row) => { const text = row.cells[at + 1].dataset.value; return text === "" ? null : Number(text); }));
     return { kind, filter, heads, labels, series, isDay: axis === "day", shape: JSON.stringify([kind, axis, filter, heads]), text: JSON.stringify([labels, series]) };

@@ -1,0 +1,67 @@
+"""The team: levels, streaks, achievements, leaderboards, and what it learned."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...ground import zone
+from ...memory import Memory
+from ...team.achievements import ACHIEVEMENTS
+from ...team.figures import BOARDS, AgentFigures, add_up, group_by_team
+from ...work import experience, learning, standings
+from ...work.days import list_days
+from .. import pivot
+
+DAYS = 56  # of the chart: eight weeks
+LAST = 20  # rows of what there is more of
+LEADERS = 10
+
+
+def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
+    today = zone.to_day(memory.now()).isoformat()
+    if part:
+        return _read_agent(memory, experience.read_one(memory.opened(), part, today))
+    found = experience.read_all(memory.opened(), today)
+    gains = experience.read_gains(memory.opened(), memory.now(), DAYS)
+    boards = {board: experience.read_board(memory.opened(), board) for board in BOARDS}
+    return {
+        "one": None,
+        "teams": group_by_team(found),
+        "all": add_up(None, found),
+        "streak": max((one.streak for one in found), default=0),
+        "gains": _chart(memory, gains),
+        "boards": [{"name": name, "rows": rows[:LEADERS]} for name, rows in boards.items()],
+        "achievements": [_tell_holders(one, found) for one in ACHIEVEMENTS],
+        "learned": learning.read(memory.opened(), LAST),
+    }
+
+
+def list_parts(memory: Memory) -> Iterable[str]:
+    today = zone.to_day(memory.now()).isoformat()
+    return [one.agent for one in experience.read_all(memory.opened(), today)]
+
+
+def _read_agent(memory: Memory, one: AgentFigures) -> dict[str, Any]:
+    gains = experience.read_gains(memory.opened(), memory.now(), DAYS, agent=one.agent)
+    rows = [row.record for row in standings.rows_of_achievements(one, people=False)]
+    told = [
+        {**row, "symbol": each.symbol, "progress": standings.tell_progress(each, one.deeds)}
+        for row, each in zip(rows, ACHIEVEMENTS)
+    ]
+    return {
+        "one": one,
+        "record": standings.row_of_agent(one, people=False).record,
+        "gains": _chart(memory, gains),
+        "reached": sorted((row for row in told if row["at"]), key=lambda row: row["at"])[::-1],
+        "open": [row for row in told if not row["at"]],
+        "history": experience.read_history(memory.opened(), one.agent, LAST),
+    }
+
+
+def _chart(memory: Memory, gains: list[dict[str, Any]]) -> pivot.Pivot:
+    days = [day.name for day in list_days(memory.now(), DAYS)]
+    return pivot.by_day(gains, days, "agent", "xp")
+
+
+def _tell_holders(one: Any, found: list[AgentFigures]) -> dict[str, Any]:
+    fields = {name: getattr(one, name) for name in ("symbol", "title", "tier", "xp", "description")}
+    return {**fields, "holders": [each.agent for each in found if one.name in each.achieved]}
