@@ -55,7 +55,6 @@ class AgentFigures(NamedTuple):
         start = self.reached.xp
         return min(1.0, (self.xp - start) / (self.following.xp - start))
 
-
     @property
     def missing(self) -> int:
         """XP to the next level; 0 at the last."""

@@ -1,5 +1,6 @@
 """The person's days, as periods that an index is asked for."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +27,6 @@ def parse_days(words: Sequence[str]) -> int:
     """A number of days, as a command or an address has it; DAYS without one. Usage for another."""
     if not words:
         return DAYS
-    if len(words) > 1 or not words[0].isdecimal() or not 1 <= int(words[0][:9]) <= MOST:
-        raise Usage(f"'{' '.join(words)}' is not a number of days from 1 to {MOST:,}")
-    return int(words[0])
+    if not re.fullmatch("[0-9]{1,9}", text := " ".join(words)) or not 1 <= int(text) <= MOST:
+        raise Usage(f"'{text}' is not a number of days from 1 to {MOST:,}")
+    return int(text)

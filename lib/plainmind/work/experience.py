@@ -67,9 +67,7 @@ def _read(index: "Index", today: str, agent: str | None = None) -> list[AgentFig
     return found
 
 
-def read_gains(
-    opened: "Iterator[Index]", now: int, count: int, **of: str
-) -> list[dict[str, Any]]:
+def read_gains(opened: "Iterator[Index]", now: int, count: int, **of: str) -> list[dict[str, Any]]:
     """XP of the last so many days of the person's: `day`, `agent`, `xp`. With `agent`, of one."""
     for index in opened:
         with index:

@@ -151,13 +151,14 @@ CREATE TABLE experiments (
 -- What is seen again and again: by the rules (detected), or by whoever said so (journal).
 CREATE TABLE patterns (
     kind       TEXT NOT NULL,    -- success, failure or repetition
-    subject    TEXT NOT NULL,
+    subject    TEXT NOT NULL,    -- a kind of task, what was said, or what texts have in common
     agent      TEXT NOT NULL,    -- '' when it is nobody's alone
     count      INTEGER NOT NULL, -- of what shows it
     first_seen TEXT NOT NULL,
     last_seen  TEXT NOT NULL,
     evidence   TEXT,
     source     TEXT NOT NULL,    -- detected or journal
+    example    TEXT,             -- of a repetition that was detected: the first of them
     PRIMARY KEY (source, kind, agent, subject)
 ) WITHOUT ROWID;
 

@@ -188,7 +188,7 @@ def _judge_experiments(db: sqlite3.Connection, touched: Touched) -> None:
 
 # --- what is seen again and again
 
-_PUT_PATTERN = "INSERT INTO patterns VALUES (?, ?, ?, ?, ?, ?, ?, 'detected')"
+_PUT_PATTERN = "INSERT INTO patterns VALUES (?, ?, ?, ?, ?, ?, ?, 'detected', ?)"
 _DROP_PATTERN = (
     "DELETE FROM patterns WHERE source = 'detected' AND kind IN ({}) AND agent = ? AND subject = ?"
 )
@@ -212,7 +212,7 @@ def _detect_by_kind(db: sqlite3.Connection, touched: Touched) -> None:
     for agent, kind, completed, failed, first, last in groups:
         if found := patterns.detect(completed, failed):
             evidence = f"{completed} of {completed + failed} completed"
-            rows.append((found, kind, agent, completed + failed, first, last, evidence))
+            rows.append((found, kind, agent, completed + failed, first, last, evidence, None))
     db.executemany(_PUT_PATTERN, rows)
 
 
@@ -247,18 +247,26 @@ def _put_repetition(db: sqlite3.Connection, subject: str, same: int) -> None:
         "SELECT count(*), min(at), max(at) FROM tasks WHERE same = ?", (same,)
     ).fetchone()
     if asked[0] >= REPEATED:
-        (example,) = db.execute(
-            "SELECT command FROM user_commands WHERE normal = ? ORDER BY at, id LIMIT 1", (subject,)
-        ).fetchone()
-        db.execute(
-            "INSERT INTO automation_candidates VALUES (?, ?, ?, ?, ?)", (subject, example, *asked)
-        )
+        row = (subject, _find_example(db, subject, same), *asked)
+        db.execute("INSERT INTO automation_candidates VALUES (?, ?, ?, ?, ?)", row)
     count = max(asked[0], done[0])
     if count >= REPEATED:
         first = min(filter(None, (asked[1], done[1])))
         last = max(filter(None, (asked[2], done[2])))
         evidence = f"commands: {asked[0]}, tasks: {done[0]}"
-        db.execute(_PUT_PATTERN, ("repetition", subject, "", count, first, last, evidence))
+        row = ("repetition", subject, "", count, first, last, evidence)
+        db.execute(_PUT_PATTERN, (*row, _find_example(db, subject, same)))
+
+
+def _find_example(db: sqlite3.Connection, normal: str, same: int) -> str:
+    """The first text of a normal form, in which a secret can still be told from other words."""
+    (example,) = db.execute(
+        "SELECT coalesce("
+        "(SELECT command FROM user_commands WHERE normal = ? ORDER BY at, id LIMIT 1), "
+        "(SELECT description FROM tasks WHERE same = ? ORDER BY at, id LIMIT 1))",
+        (normal, same),
+    ).fetchone()
+    return example
 
 
 # --- who is in the teams
