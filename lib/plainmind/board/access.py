@@ -1,30 +1,34 @@
 """Who may ask the board: pure rules over the heads of a request.
 
-A browser sends what other sites tell it to. So the name it asked must be one of ours (a name that
-was pointed at this machine is not: DNS rebinding), a request that another site caused is refused
-(cross-site request forgery), and where others can reach the address, a token is needed.
+A browser sends what other sites tell it to. Without a token the name it asked must be one of ours:
+a name that somebody pointed at this machine is not (DNS rebinding). With one any name is right, for
+a proxy or a private network has its own: a site that rebinds its name has no cookie of ours. A
+request that another site caused is refused either way (cross-site request forgery).
 """
 
 import hmac
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-COOKIE = "board"
+from ..ground import stream
+
+COOKIE = "plainmind-board"
 LEAST = 16  # characters of a token
-#: of every answer. Nothing inline, nothing from elsewhere, in no frame
+#: of every answer. Nothing inline, nothing from elsewhere, in no frame, in no store
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # not no-referrer: a browser would send 'Origin: null' with our own forms
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Refusal(NamedTuple):
@@ -32,45 +36,57 @@ class Refusal(NamedTuple):
     what: str
 
 
-class Doors(NamedTuple):
-    """Where the board listens, and what it asks for. `hosts`: names it goes by, in lower case,
-    without the port; empty: any address written in digits. `token`: '' on loopback alone."""
+class Doors:
+    """What the board asks for. `names`: those it goes by, in lower case, where there is no
+    token."""
 
-    port: int
-    hosts: tuple[str, ...] = _LOOPBACK
-    token: str = ""
+    def __init__(self, port: int, names: tuple[str, ...] = LOOPBACK, token: str = ""):
+        self.hosts = {f"{name}:{port}" for name in names}
+        if port == 80:
+            self.hosts.update(names)
+        self._token = token
 
     def judge(self, method: str, headers: Mapping[str, str], cookie: str = "") -> Refusal | None:
         """Why a request is refused; None when it is not. Headers by names in lower case."""
-        if not self._is_ours(headers.get("host", "")):
+        host, origin = headers.get("host", "").lower(), headers.get("origin")
+        if not self._token and host not in self.hosts:
             return Refusal(421, "this board does not go by that name")
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-        foreign = origin is not None and origin not in self._origins(headers["host"])
+        ours = (f"http://{host}", f"https://{host}")
+        site = headers.get("sec-fetch-site", "none")
         # a link from elsewhere may lead here, but nothing else may
         wanders = site not in ("none", "same-origin") and not (
             method == "GET" and headers.get("sec-fetch-mode") == "navigate"
         )
-        if foreign or wanders:
+        if wanders or origin is not None and origin.lower() not in ours:
             return Refusal(403, "asked by another site")
-        if self.token and not self.knows(headers.get("authorization", ""), cookie):
+        if not self.knows(headers.get("authorization", ""), cookie):
             return Refusal(401, "a token is needed")
         return None
 
+    @cached_property
+    def cookie(self) -> str:
+        """What a browser keeps: it opens this door, and does not tell the token."""
+        return self._derive(stream.encode(self._token)).hex()
+
     def knows(self, authorization: str, cookie: str = "") -> bool:
-        """Whether this is our token; it takes as long whatever is wrong with it."""
+        """Whether a request has the token, or what was made of it; always where none is asked
+        for."""
         scheme, _, given = authorization.partition(" ")
-        shown = given.strip() if scheme.lower() == "bearer" else cookie
-        return hmac.compare_digest(shown.encode(), self.token.encode())
+        named = scheme.lower() == "bearer"
+        # a header's bytes come as so many characters
+        return not self._token or (
+            self.is_token(given.strip().encode("latin-1", "replace"))
+            if named
+            else hmac.compare_digest(stream.encode(cookie), self.cookie.encode())
+        )
 
-    def _is_ours(self, host: str) -> bool:
-        try:
-            parts = urlsplit(f"//{host}")
-            name, port = parts.hostname or "", parts.port or 80
-        except ValueError:
-            return False
-        if port != self.port or parts.username is not None or parts.path:
-            return False
-        return (f"[{name}]" if ":" in name else name) in self.hosts if self.hosts else True
+    def is_token(self, given: bytes) -> bool:
+        """It takes as long whatever is wrong with it, its length included."""
+        return hmac.compare_digest(self._derive(given), self._derive(stream.encode(self._token)))
 
-    def _origins(self, host: str) -> tuple[str, ...]:
-        return (f"http://{host}", f"https://{host}")
+    @property
+    def asks(self) -> bool:
+        return bool(self._token)
+
+    def _derive(self, given: bytes) -> bytes:
+        return hmac.digest(given, b"plainmind board, what a browser keeps", "sha256")

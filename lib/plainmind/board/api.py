@@ -1,6 +1,6 @@
 """The board's answers to programs: the records of the commands, as their `--json` has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..ground import zone
@@ -9,18 +9,45 @@ from ..memory import Memory
 from ..truth.work import sessions
 from ..work import experience, report, standings
 
+Query = Mapping[str, str]
 
-def list_sessions(memory: Memory, part: str) -> list[dict[str, Any]]:
+
+def list_sessions(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
     """As `work-session list`."""
     ids = sessions.list_sessions(memory.home)
     states = ((id, sessions.read_states(memory.home, id, lambda failure: None)) for id in ids)
     return [report.row_of_session(id, found).record for id, found in states if found]
 
 
-def list_agents(memory: Memory, part: str) -> list[dict[str, Any]]:
+def list_agents(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
     """As `work-xp`."""
-    found = experience.read_all(memory.opened(), zone.to_day(memory.now()).isoformat())
+    found = experience.read_all(memory.opened(), _today(memory))
     return [standings.row_of_agent(figures, people=False).record for figures in found]
+
+
+def list_performance(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
+    """As `work-xp --performance`."""
+    found = experience.read_performance(memory.opened())
+    return [row.record for row in standings.rows_of_performance(found, people=False)]
+
+
+def list_leaders(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
+    """As `work-xp --leaderboard`: `?board=`, by XP where that is not given."""
+    found = experience.read_board(memory.opened(), query.get("board") or "xp")
+    return [row.record for row in standings.rows_of_board(found, people=False)]
+
+
+def describe_agent(memory: Memory, part: str, query: Query) -> dict[str, Any]:
+    """As `work-xp AGENT`."""
+    figures = experience.read_one(memory.opened(), part, _today(memory))
+    return standings.describe_agent(figures, people=False).record
+
+
+def list_achievements(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
+    """As `work-xp --achievements`; `?agent=` says how far one is."""
+    agent = query.get("agent")
+    one = experience.read_one(memory.opened(), agent, _today(memory)) if agent else None
+    return [row.record for row in standings.rows_of_achievements(one, people=False)]
 
 
 def award(memory: Memory, given: Any) -> dict[str, Any]:
@@ -29,19 +56,27 @@ def award(memory: Memory, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise BadData("not an object", cure='send {"agent": …, "amount": …, "reason": …}')
     agent, amount, reason = (given.get(key) for key in ("agent", "amount", "reason"))
-    if not isinstance(agent, str) or not isinstance(reason, str) or not reason.strip():
-        raise BadData("'agent' and 'reason' must be texts")
-    if type(amount) is not int or not 1 <= amount <= 1000:
-        raise BadData("'amount' must be a whole number from 1 to 1000")
-    experience.read_one(memory.opened(made=True), agent, zone.to_day(memory.now()).isoformat())
+    if not isinstance(agent, str):
+        raise BadData("'agent' is not a text", cure="name an agent")
+    experience.read_one(memory.opened(made=True), agent, _today(memory))
     event = experience.award(memory.home, agent, amount, reason, memory.now(), memory.env, False)
     return standings.row_of_award(event).record
 
 
-#: GET /api/…: {part} is handed over
-ANSWERS: dict[str, Callable[[Memory, str], Any]] = {
+def _today(memory: Memory) -> str:
+    return zone.to_day(memory.now()).isoformat()
+
+
+#: GET /api/…: {part} is handed over, and what stands after the question mark
+ANSWERS: dict[str, Callable[[Memory, str, Query], Any]] = {
     "sessions": list_sessions,
     "agents": list_agents,
+    "rl/agent-performance": list_performance,
+    "gamification/leaderboard": list_leaders,
+    "gamification/agent/{part}": describe_agent,
+    "gamification/achievements": list_achievements,
 }
+#: topics of `changes` that make them new
+WATCHES = ("work",)
 #: POST /api/…: what was sent, as JSON, is handed over
 DEEDS: dict[str, Callable[[Memory, Any], Any]] = {"gamification/award-xp": award}

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import threading
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,59 +16,102 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ..ground import clock, stream
-from ..ground.errors import BAD_DATA, BUSY, NO_INPUT, NOT_PERMITTED, USAGE, BadData, Failure
+from .. import __version__
+from ..ground import clock, errors, files, stream
+from ..ground.errors import BadData, Failure
 from ..memory import Memory
 from . import api, changes, rendering
 from .access import Doors
-from .guard import Guard
+from .guard import Guard, read_body
 from .links import LiveLinks
 from .pages import PAGES, BoardPage
 
 PAUSE = 1.0  # seconds between two looks at the files, while somebody watches
 LARGEST = 64 * 1024  # bytes of what is sent to us
-_KEPT = 64  # answers that are given again while nothing changed
+LONGEST = 1000  # characters of the name of a part
+AGAIN = 5  # seconds after which a page that could not be made is asked for again
+_KEPT = 16 << 20  # bytes of answers that are given again while nothing changed
 _BEAT = 15  # looks after which a watcher is told that nothing happened
-_STATUS = {NO_INPUT: 404, USAGE: 400, BAD_DATA: 400, NOT_PERMITTED: 403, BUSY: 503}
+_STATUS = {
+    errors.NO_INPUT: 404, errors.USAGE: 400, errors.BAD_DATA: 400, errors.NOT_PERMITTED: 403,
+    errors.BUSY: 503, errors.MISCONFIGURED: 503, errors.UNAVAILABLE: 503,
+}  # fmt: skip
 _SAID = {404: "not found", 405: "not allowed"}
 
 
 class Board:
     """Answers by the memory of one home, as it is when asked."""
 
-    def __init__(self, open_memory: Callable[[], Memory]):
-        self.open_memory = open_memory
-        self._lock = threading.Lock()
+    def __init__(self, open_memory: Callable[[], Memory], ended: asyncio.Event | None = None):
+        """`ended`: set when those who watch are to be left."""
+        self.ended = ended or asyncio.Event()
+        self._open, self._memory, self._state = open_memory, open_memory(), ""
+        self._lock = threading.Lock()  # of what follows
         self._kept: OrderedDict[tuple, tuple[str, bytes]] = OrderedDict()
+        self._size = 0
+        self._making: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._looking = threading.Lock()
         self._looked: tuple[float, dict[str, str]] = (0.0, {})
+
+    def open_memory(self) -> Memory:
+        """With .env and config.toml as they are now, read when they changed. Misconfigured while
+        they are wrong."""
+        with self._lock:
+            state = changes.digest(self._memory.home, self._memory.env, ())
+            if state != self._state:
+                self._memory = self._open()
+                self._state = state
+            return self._memory
 
     def answer_page(
         self, page: BoardPage, part: str, query: dict[str, str], known: str
     ) -> Response:
-        memory = self.open_memory()
-        now = memory.now()
-        # looked at before it is read: what is written meanwhile makes the next answer new
-        state = changes.digest(memory.home, memory.env, page.watches)
-        tag = f'"{state}-{now // changes.MINUTE:x}"'
-        if known == tag:
-            return Response(status_code=304, headers={"etag": tag})
-        key = (page.name, part, *sorted(query.items()))
-        with self._lock:
-            kept = self._kept.get(key)
-        if not kept or kept[0] != tag:
+        def make(memory: Memory, now: int) -> str:
             data = rendering.show(page.module.read(memory, part, query), memory.env.mask)
-            html = rendering.render(page, data, LiveLinks(), now, part=part)
-            kept = tag, stream.encode(html)
-            with self._lock:
-                self._kept[key] = kept
-                self._kept.move_to_end(key)
-                if len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
-        return HTMLResponse(kept[1], headers={"etag": tag, "cache-control": "no-cache"})
+            return rendering.render(page, data, LiveLinks(), now, part=part)
 
-    def answer_data(self, name: str, part: str) -> Response:
-        memory = self.open_memory()
-        return _to_json(rendering.clean(api.ANSWERS[name](memory, part), memory.env.mask))
+        key = (page.name, part, *sorted(query.items()))
+        return self._answer(key, page.watches, known, "text/html", make)
+
+    def answer_data(self, name: str, part: str, query: dict[str, str], known: str) -> Response:
+        def make(memory: Memory, now: int) -> str:
+            found = api.ANSWERS[name](memory, part, query)
+            return stream.json_line(rendering.clean(found, memory.env.mask)) + "\n"
+
+        key = (f"/{name}", part, *sorted(query.items()))
+        return self._answer(key, api.WATCHES, known, "application/json", make)
+
+    def _answer(
+        self, key: tuple, topics: Sequence[str], known: str, kind: str,
+        make: Callable[[Memory, int], str],
+    ) -> Response:  # fmt: skip
+        """What `make` makes, once as long as the files of these topics and the minute are the
+        same; nothing but its tag for who has that already."""
+        with self._lock:
+            making = self._making[key[0]]
+        with making:  # those who ask for the same at once are given the same
+            memory = self.open_memory()
+            now = memory.now()
+            # looked at before it is read: what is written meanwhile makes the next answer new
+            state = changes.digest(memory.home, memory.env, topics)
+            tag = f'"{__version__}-{state}-{now // changes.MINUTE:x}"'
+            headers = {"etag": tag}
+            if known == tag:
+                return Response(status_code=304, headers=headers)
+            with self._lock:
+                kept = self._kept.get(key)
+            if not kept or kept[0] != tag:
+                kept = tag, stream.encode(make(memory, now))
+                self._keep(key, kept)
+        return Response(kept[1], headers=headers, media_type=kind)
+
+    def _keep(self, key: tuple, made: tuple[str, bytes]) -> None:
+        with self._lock:
+            _, before = self._kept.pop(key, ("", b""))
+            self._kept[key] = made
+            self._size += len(made[1]) - len(before)
+            while self._size > _KEPT:
+                self._size -= len(self._kept.popitem(last=False)[1][1])
 
     def do(self, name: str, body: bytes) -> Response:
         memory = self.open_memory()
@@ -80,28 +124,39 @@ class Board:
     def tell(self, request: Request, error: Exception) -> Response:
         """Why there is no answer. What nobody thought of is told on standard error, and no more
         than that outside."""
-        memory = self.open_memory()
+        memory = self._memory  # the last that could be opened
+        if isinstance(error, OSError):
+            error = files.to_failure(error)
+        headers: dict[str, str] = {}
         if isinstance(error, Failure):
             status, text = _STATUS.get(error.code, 500), str(error)
         elif isinstance(error, HTTPException):
             status, text = error.status_code, _SAID.get(error.status_code, str(error.detail))
+            headers = dict(error.headers or {})
         else:
             status, text = 500, "the board failed at this; its standard error says more"
             memory.say(f"{request.url.path}: {type(error).__name__}: {error}")
+        if status == 503:
+            headers["retry-after"] = headers["refresh"] = str(AGAIN)
         if request.url.path.startswith("/api/"):
-            return _to_json(rendering.clean({"error": text}, memory.env.mask), status)
+            headers.pop("refresh", None)
+            return _to_json(rendering.clean({"error": text}, memory.env.mask), status, headers)
         told = rendering.show(text, memory.env.mask)
         html = rendering.render_message(told, LiveLinks(), memory.now())
-        return HTMLResponse(stream.encode(html), status)
+        return HTMLResponse(stream.encode(html), status, headers)
 
     def look(self) -> dict[str, str]:
-        """Topic -> digest; one look serves all who watch."""
-        with self._lock:
+        """Topic -> digest; one look serves all who watch. While the settings are wrong, all topics
+        are others than before."""
+        with self._looking:
             at, found = self._looked
             if not found or clock.monotonic() - at > PAUSE * 0.9:
-                memory = self.open_memory()
-                topics = changes.TOPICS
-                found = {name: changes.digest(memory.home, memory.env, [name]) for name in topics}
+                found = dict.fromkeys(changes.TOPICS, "")
+                with suppress(Failure, OSError):
+                    memory = self.open_memory()
+                    found = {
+                        name: changes.digest(memory.home, memory.env, [name]) for name in found
+                    }
                 self._looked = clock.monotonic(), found
         return found
 
@@ -110,8 +165,9 @@ class Board:
         before = await run_in_threadpool(self.look)
         yield "retry: 3000\n\n"
         quiet = 0
-        while True:
-            await asyncio.sleep(PAUSE)
+        while not self.ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), PAUSE)
             found = await run_in_threadpool(self.look)
             topics = [topic for topic in found if found[topic] != before[topic]]
             before, quiet = found, quiet + 1
@@ -121,9 +177,11 @@ class Board:
                 yield ": nothing new\n\n"
 
 
-def make(open_memory: Callable[[], Memory], doors: Doors) -> Guard:
+def make(
+    open_memory: Callable[[], Memory], doors: Doors, ended: asyncio.Event | None = None
+) -> Guard:
     """The whole application, behind its door."""
-    board = Board(open_memory)
+    board = Board(open_memory, ended)
     routes: list[Any] = [Route("/events", _serve_events(board))]
     routes += [Route(f"/api/{name}", _serve_data(board, name)) for name in api.ANSWERS]
     posts = {name: _serve_deed(board, name) for name in api.DEEDS}
@@ -135,28 +193,32 @@ def make(open_memory: Callable[[], Memory], doors: Doors) -> Guard:
             routes.append(Route(f"/{page.name}/{{part:path}}", serve))
     routes.append(Mount("/static", StaticFiles(directory=rendering.STATIC)))
     handlers: dict[Any, Any] = dict.fromkeys((Failure, HTTPException, Exception), board.tell)
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), doors)
+    inner = Starlette(routes=routes, exception_handlers=handlers)
+    inner.router.redirect_slashes = False
+    return Guard(inner, doors)
+
+
+def _read(request: Request) -> tuple[str, dict[str, str], str]:
+    """What was asked: part, query, and the tag of what the asker has."""
+    part = request.path_params.get("part", "")
+    if len(part) > LONGEST or "\0" in part:
+        raise HTTPException(404)
+    return part, dict(request.query_params), request.headers.get("if-none-match", "")
 
 
 def _serve_page(board: Board, page: BoardPage) -> Callable[[Request], Any]:
-    def serve(request: Request) -> Response:
-        part, known = request.path_params.get("part", ""), request.headers.get("if-none-match")
-        return board.answer_page(page, part, dict(request.query_params), known or "")
-
-    return serve
+    return lambda request: board.answer_page(page, *_read(request))
 
 
 def _serve_data(board: Board, name: str) -> Callable[[Request], Any]:
-    return lambda request: board.answer_data(name, request.path_params.get("part", ""))
+    return lambda request: board.answer_data(name, *_read(request))
 
 
 def _serve_deed(board: Board, name: str) -> Callable[[Request], Any]:
     async def serve(request: Request) -> Response:
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > LARGEST:
-                raise HTTPException(413, "more than this needs")
+        body = await read_body(request.receive, LARGEST)
+        if body is None:
+            raise HTTPException(413, "too long, or too slow")
         return await run_in_threadpool(board.do, name, body)
 
     return serve
@@ -164,13 +226,12 @@ def _serve_deed(board: Board, name: str) -> Callable[[Request], Any]:
 
 def _serve_events(board: Board) -> Callable[[Request], Any]:
     async def serve(request: Request) -> Response:
-        headers = {"cache-control": "no-store"}
-        return StreamingResponse(board.watch(), media_type="text/event-stream", headers=headers)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        return StreamingResponse(board.watch(), media_type="text/event-stream")
 
     return serve
 
 
-def _to_json(value: Any, status: int = 200) -> Response:
-    headers = {"cache-control": "no-store"}
-    body = stream.json_record(value)
-    return Response(body, status, headers=headers, media_type="application/json")
+def _to_json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(stream.json_record(value), status, headers, "application/json")

@@ -7,7 +7,6 @@ them; a page that says how long ago something was is new every minute besides.
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from stat import S_ISDIR
 
 from ..formats.work import session
 from ..ground.environment import Environment
@@ -56,16 +55,19 @@ def _memory(home: Home, env: Environment) -> Iterator[str]:
 
 
 def _care(home: Home, env: Environment) -> Iterator[str]:
-    for folder in ("index", "discord", os.path.join("raw", "maintenance-log")):
+    for folder in ("index", "relay", os.path.join("raw", "maintenance-log")):
         yield from _files_of(home.path(folder))
 
 
 def _files_of(folder: str) -> Iterator[str]:
-    yield folder
+    """Without what reading changes: locks, what is being written, SQLite's shared memory."""
     try:
-        yield from sorted(os.path.join(folder, name) for name in os.listdir(folder))
+        names = sorted(os.listdir(folder))
     except OSError:
         return
+    for name in names:
+        if not name.startswith(".") and not name.endswith(("lock", "-shm", "-journal")):
+            yield os.path.join(folder, name)
 
 
 #: topic -> the files it is in
@@ -82,17 +84,16 @@ _ALWAYS = ("config.toml", ".env")
 
 
 def digest(home: Home, env: Environment, topics: Iterable[str]) -> str:
-    """Of the state of the files of these topics, in 16 hexadecimal digits."""
+    """Of the names and the state of the files of these topics, in 16 hexadecimal digits."""
     made = hashlib.blake2b(digest_size=8)
     paths = [home.path(name) for name in _ALWAYS]
     for topic in topics:
         paths += TOPICS[topic](home, env)
     for path in paths:
         try:
-            found = os.stat(path)
+            state = state_of(os.stat(path))
         except OSError:
-            made.update(b"-")
-            continue
-        # a folder's size says nothing, and its own state changes with every lock in it
-        made.update(repr(found.st_mtime_ns if S_ISDIR(found.st_mode) else state_of(found)).encode())
+            state = (0, 0, 0, 0)
+        made.update(os.fsencode(path))
+        made.update(repr(state).encode())
     return made.hexdigest()

@@ -1,18 +1,22 @@
 """The board's door: no request comes in, and no answer goes out, but through here."""
 
+import asyncio
 import html
-from http.cookies import CookieError, SimpleCookie
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import access, rendering
-from .access import Doors
+from .access import Doors, Refusal
 from .links import LiveLinks
 
+PATIENCE = 10.0  # seconds in which what is sent to us has arrived
 _LONGEST = 4096  # bytes of a token that is sent in
+_KEPT = 30 * 86400  # seconds that a browser keeps its cookie
 
 
 class Guard:
@@ -20,9 +24,7 @@ class Guard:
         self.inner, self.doors = inner, doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # its lifespan; a socket is not spoken
-            if scope["type"] == "lifespan":
-                await self.inner(scope, receive, send)
+        if scope["type"] != "http":  # a web socket is not spoken
             return
 
         async def send_guarded(message: Message) -> None:
@@ -30,51 +32,59 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in access.HEADERS.items():
                     headers[name] = value
+                kept = scope["path"].startswith("/static/")
+                headers.setdefault("cache-control", "no-cache" if kept else "no-store")
             await send(message)
 
-        headers = Headers(scope=scope)
-        refusal = self.doors.judge(scope["method"], headers, _find_cookie(headers))
-        if refusal and refusal.status == 401 and scope["path"] == "/token":
-            answer: ASGIApp = await self._let_in(scope, receive)
-        elif refusal and refusal.status == 401 and scope["path"].startswith("/static/"):
-            answer = self.inner  # what the page that asks for the token looks like
-        elif refusal:
-            answer = _refuse(scope, refusal)
-        else:
-            answer = self.inner
-        await answer(scope, receive, send_guarded)
+        # what fails in there has been told; a trace would show what no mask has seen
+        with suppress(Exception):
+            await (await self._choose(scope, receive))(scope, receive, send_guarded)
+
+    async def _choose(self, scope: Scope, receive: Receive) -> ASGIApp:
+        headers, path = Headers(scope=scope), scope["path"]
+        cookie = cookie_parser(headers.get("cookie", "")).get(access.COOKIE, "")
+        refusal = self.doors.judge(scope["method"], headers, cookie)
+        if path == "/token" and self.doors.asks and (not refusal or refusal.status == 401):
+            if scope["method"] == "POST":
+                return await self._let_in(scope, receive)
+            return _refuse(scope, refusal) if refusal else RedirectResponse("/", 303)
+        if refusal and refusal.status == 401 and path.startswith("/static/"):
+            return self.inner  # what the page that asks for the token looks like
+        return _refuse(scope, refusal) if refusal else self.inner
 
     async def _let_in(self, scope: Scope, receive: Receive) -> Response:
-        """What the page that asks for a token sent; a cookie when it is right."""
-        body = b""
-        while scope["method"] == "POST" and len(body) <= _LONGEST:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
-        if not self.doors.knows("", given):
-            return _refuse(scope, access.Refusal(401, "that is not the token"))
+        """A cookie for who sent the token with our form."""
+        body = await read_body(receive, _LONGEST) or b""
+        given = parse_qs(body).get(b"token", [b""])[0]
+        if not self.doors.is_token(given):
+            return _refuse(scope, Refusal(401, "that is not the token"))
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
-            access.COOKIE, self.doors.token, httponly=True, samesite="strict", max_age=30 * 86400
-        )
+            access.COOKIE, self.doors.cookie, max_age=_KEPT, httponly=True, samesite="strict",
+            secure=scope["scheme"] == "https",
+        )  # fmt: skip
         return answer
 
 
-def _refuse(scope: Scope, refusal: access.Refusal) -> Response:
+async def read_body(receive: Receive, most: int) -> bytes | None:
+    """What a request brings; None when that is more than `most` bytes, or takes too long."""
+    body = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while len(body) <= most:
+                message = await receive()
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    return body if len(body) <= most else None
+    return None
+
+
+def _refuse(scope: Scope, refusal: Refusal) -> Response:
+    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
     if scope["path"].startswith("/api/"):
-        return JSONResponse({"error": refusal.what}, refusal.status)
+        return JSONResponse({"error": refusal.what}, refusal.status, headers)
     if refusal.status == 401:
-        return HTMLResponse(rendering.render_token(refusal.what, LiveLinks()), 401)
-    return HTMLResponse(
-        f"<!doctype html><title>Refused</title><p>{html.escape(refusal.what)}", refusal.status
-    )
-
-
-def _find_cookie(headers: Headers) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(access.COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+        text = rendering.render_token(refusal.what, LiveLinks())
+    else:
+        text = f"<!doctype html><title>Refused</title><p>{html.escape(refusal.what)}"
+    return HTMLResponse(text, refusal.status, headers)

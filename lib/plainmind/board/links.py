@@ -1,6 +1,7 @@
 """Where a page leads to: addresses of a board that runs, or names of files that were published;
 and where a `path:line` does, alone or in a text."""
 
+import hashlib
 import re
 from collections.abc import Collection
 from typing import Protocol
@@ -8,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
 
+from ..ground import stream
 from .pages import PAGES, BoardPage, find_page
 
 #: a reference to a window or a page, with a line or without
@@ -16,6 +18,8 @@ _REF = re.compile(
     r"|knowledge/[^\s:<>\"'`()\[\]|]+\.md)(?::(\d{1,12})(?:-\d{1,12})?)?",
     re.ASCII,
 )
+
+_LONGEST = 100  # characters of a part in the name of a file
 
 
 class Links(Protocol):
@@ -58,16 +62,15 @@ class FileLinks:
 
 
 def name_file(page: BoardPage, part: str = "") -> str:
-    """The file that a page is published as: the first one is index.html, and the part of a page
-    has its name with `~` for what a file's name cannot have."""
+    """The file that a page is published as; the first one is index.html. The part of a page has
+    its name; where that holds what a file's name cannot hold everywhere (two cases of a letter are
+    one to some), or is long, a hash tells it from every other."""
     if part:
-        flat = "".join(c if c.isalnum() or c in "-_." else "~" for c in part)
-        return f"{page.name}.{flat}.html"
-    return (
-        page.path.rpartition("/")[2] or "index.html"
-        if "." in page.path
-        else ("index.html" if page.path == "/" else f"{page.name}.html")
-    )
+        plain = re.sub(r"[^a-z0-9_.-]", "~", part.lower())[:_LONGEST]
+        digits = hashlib.blake2b(stream.encode(part), digest_size=8).hexdigest()
+        return f"{page.name}.{plain if plain == part else f'{plain}~{digits}'}.html"
+    own = page.path.removeprefix("/")
+    return own if own.endswith(".html") else f"{own or 'index'}.html"
 
 
 def refer(links: Links, ref: str) -> str:

@@ -1,35 +1,92 @@
 """The board's pages as files in one folder, for who mails or publishes them."""
 
 import os
-import shutil
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ..ground import files, stream
-from ..ground.errors import NoInput
+from ..ground.errors import Failure, NoInput, NotPermitted
 from ..memory import Memory
 from . import rendering
 from .links import FileLinks, name_file
-from .pages import PAGES, PUBLISHED
+from .pages import PAGES, PUBLISHED, BoardPage
+
+#: names what was written, so that the next run takes out what is there no more
+LIST = ".work-board"
+_LONGEST = 16 << 20  # bytes of it
 
 
-def publish(memory: Memory, folder: str) -> list[str]:
-    """Write every page, and what pages have in parts; the names of the files. What is in the folder
-    besides stays."""
-    os.makedirs(folder, exist_ok=True)
-    wanted = [(page, "") for page in PAGES]
-    wanted += [
-        (page, part) for page in PAGES if page.has_parts for part in page.module.list_parts(memory)
-    ]
+def publish(memory: Memory, folder: str, report: Callable[[Failure], None]) -> None:
+    """Write every page, and what pages have in parts. What an earlier run wrote and is a page no
+    more goes; what is in the folder besides stays. A page that fails is reported, and says so."""
+    files.make_folder(folder)
+    wanted = list(_list_wanted(memory, report))
     links = FileLinks({(page.name, part) for page, part in wanted})
-    written = []
+    before, names = _read_list(folder), {name_file(page, part) for page, part in wanted}
+    # before they are there: a run that is killed leaves none that nobody knows of
+    _write(folder, LIST, "".join(f"{name}\n" for name in sorted(before | names)))
     for page, part in wanted:
-        try:
-            found = page.module.read(memory, part, PUBLISHED)
-        except NoInput:  # gone since it was listed
-            continue
-        data = rendering.show(found, memory.env.mask)
-        html = rendering.render(page, data, links, memory.now(), part=part)
-        name = name_file(page, part)
-        files.replace(os.path.join(folder, name), stream.encode(html), mode=0o600)
-        written.append(name)
-    shutil.copytree(rendering.STATIC, os.path.join(folder, "static"), dirs_exist_ok=True)
-    return written
+        _write(folder, name_file(page, part), _render(memory, page, part, links, report))
+    for name in before - names:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, name))
+    _write(folder, LIST, "".join(f"{name}\n" for name in sorted(names)))
+    _copy_static(folder)
+
+
+def _list_wanted(
+    memory: Memory, report: Callable[[Failure], None]
+) -> Iterator[tuple[BoardPage, str]]:
+    """Pages, and their parts; not those whose name holds a secret, as the name of a file would."""
+    for page in PAGES:
+        yield page, ""
+        if page.has_parts:
+            try:
+                parts = [part for part in page.module.list_parts(memory) if part]
+            except (Failure, OSError) as error:
+                report(_to_failure(error))
+                continue
+            yield from ((page, part) for part in parts if memory.env.mask(part) == part)
+
+
+def _render(
+    memory: Memory, page: BoardPage, part: str, links: FileLinks, report: Callable[[Failure], None]
+) -> str:
+    try:
+        data = rendering.show(page.module.read(memory, part, PUBLISHED), memory.env.mask)
+        return rendering.render(page, data, links, memory.now(), part=part)
+    except (Failure, OSError) as error:
+        failure = _to_failure(error)
+        if not (part and isinstance(failure, NoInput)):  # gone since it was listed
+            report(failure)
+        told = rendering.show(str(failure), memory.env.mask)
+        return rendering.render_message(told, links, memory.now())
+
+
+def _to_failure(error: Failure | OSError) -> Failure:
+    return error if isinstance(error, Failure) else files.to_failure(error)
+
+
+def _write(folder: str, name: str, text: str) -> None:
+    files.replace(os.path.join(folder, name), stream.encode(text))
+
+
+def _read_list(folder: str) -> set[str]:
+    """What an earlier run wrote: names of pages, whatever stands in the list."""
+    try:
+        text = stream.decode(files.read(os.path.join(folder, LIST), 0, _LONGEST))
+    except OSError:
+        return set()
+    return {name for name in text.split("\n") if re.fullmatch(r"[\w~-][\w.~-]*\.html", name)}
+
+
+def _copy_static(folder: str) -> None:
+    """NotPermitted where a link would lead it elsewhere."""
+    for base, _, names in os.walk(rendering.STATIC):
+        part = os.path.relpath(base, os.path.dirname(rendering.STATIC))
+        target = os.path.join(folder, part)
+        if os.path.islink(target):
+            raise NotPermitted("a link", place=target, cure="remove it")
+        for name in names:
+            files.replace(os.path.join(target, name), files.read(os.path.join(base, name)))

@@ -18,8 +18,8 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 STATIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "static")
 #: what turns a line around, or that nobody sees: it is shown as its number
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff"
-    "\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -42,7 +42,9 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
         return type(value)(*(_map_texts(inner, change) for inner in value))
     if isinstance(value, list | tuple):
         return [_map_texts(inner, change) for inner in value]
-    return value
+    if value is None or isinstance(value, int | float):
+        return value
+    raise TypeError(f"not plain data: {type(value).__name__}")  # nobody looked into it
 
 
 def _tell(match: re.Match) -> str:

@@ -1,62 +1,96 @@
 """The board on a socket, until it is told to end."""
 
+import errno
+import ipaddress
+import signal
 import socket
 from collections.abc import Callable
 
-from ..ground.errors import BUSY, Failure, Misconfigured
+from ..ground.errors import BUSY, NOT_PERMITTED, Failure, Misconfigured, Usage
 from ..memory import Memory
 from . import access, application
 from .access import Doors
 
 TOKEN = "MIND_BOARD_TOKEN"
+MOST = 200  # connections at once
+_CODES = {errno.EADDRINUSE: BUSY, errno.EACCES: NOT_PERMITTED}
 
 
 def listen(address: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 is any that is free."""
+    """A socket that listens there; port 0 is any that is free. Usage for an address that is not of
+    this machine."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((address, port))
         opened.listen(128)  # who asks before the application is there waits
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         opened.close()
-        what = f"cannot listen on {address}, port {port}: {(error.strerror or '').lower()}"
-        raise Failure(
-            what, cure="is a board running? else name another --port", code=BUSY
-        ) from None
+        reason = (getattr(error, "strerror", "") or str(error)).lower()
+        what = f"cannot listen on '{address}', port {port}: {reason}"
+        code = _CODES.get(getattr(error, "errno", None) or 0)
+        if code is None:
+            raise Usage(what, cure="name an address of this machine") from None
+        free = "is a board running? else name another --port"
+        cure = free if code == BUSY else "name a --port from 1024 on"
+        raise Failure(what, cure=cure, code=code) from None
     return opened
 
 
 def find_doors(address: str, port: int, token: str) -> Doors:
     """What a board there asks for. Misconfigured when others can reach it and there is no token."""
-    if address in ("127.0.0.1", "::1"):
-        return Doors(port, token=token)
-    if len(token) < access.LEAST:
-        what = f"{TOKEN} has no value of {access.LEAST} characters or more, and others can reach "
+    if token and len(token) < access.LEAST or not token and not _is_loopback(address):
+        known = f"{TOKEN} is shorter than {access.LEAST} characters" if token else f"no {TOKEN}"
+        what = f"{known}, and others can reach '{address}'" if not token else known
         cure = f"put one into .env: {TOKEN}=$(openssl rand -hex 16)"
-        raise Misconfigured(f"{what}{address}", cure=cure)
-    return Doors(port, hosts=(), token=token)
+        raise Misconfigured(what, cure=cure)
+    return Doors(port, (*access.LOOPBACK, _write_host(address)), token)
 
 
 def tell_address(address: str, port: int) -> str:
     """What a browser is given: of all addresses, the one that this machine is at for itself."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, address)
-    return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{port}/"
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    return f"http://{_write_host(own)}:{port}/"
+
+
+def _write_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address.lower()
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
 
 
 def serve(opened: socket.socket, open_memory: Callable[[], Memory], doors: Doors) -> None:
-    """Until SIGINT or SIGTERM."""
+    """Until SIGINT or SIGTERM; what is being answered then is given a second."""
+    import asyncio
+
     import uvicorn
 
+    ended = asyncio.Event()
     config = uvicorn.Config(
-        application.make(open_memory, doors),
+        application.make(open_memory, doors, ended),
         log_config=None,
+        log_level="critical",  # what it would say of requests has seen no mask
         access_log=False,
         server_header=False,
         lifespan="off",
         ws="none",
+        http="h11",
         timeout_graceful_shutdown=1,
-        limit_concurrency=200,
+        limit_concurrency=MOST,
     )
-    uvicorn.Server(config).run(sockets=[opened])
+    server = uvicorn.Server(config)
+
+    def end(number: int, frame: object) -> None:
+        server.should_exit = True
+        ended.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    # not run(): it would raise the signal once more when all has ended
+    asyncio.run(server._serve([opened]))

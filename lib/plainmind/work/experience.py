@@ -1,14 +1,15 @@
 """What work-xp does: it asks an index where agents stand, and logs awards."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats.work.session import check_agent
 from ..ground.environment import Environment
-from ..ground.errors import NoInput
+from ..ground.errors import BadData, NoInput
 from ..ground.paths import Home
-from ..team.figures import AgentFigures, BoardRow
+from ..team.figures import BOARDS, AgentFigures, BoardRow
 from ..team.standing import Standing, streak_on
 from .days import list_days
 
@@ -42,12 +43,33 @@ def read_one(opened: "Iterator[Index]", agent: str, today: str) -> AgentFigures:
 
 
 def read_board(opened: "Iterator[Index]", board: str) -> list[BoardRow]:
-    """A leaderboard, by rank."""
+    """A leaderboard, by rank. BadData for another than xp, tasks and success."""
+    if board not in BOARDS:
+        raise BadData(f"no leaderboard '{board}'", cure=f"use one of {', '.join(BOARDS)}")
     for index in opened:
         with index:
             rows = index.work_rows("v_leaderboard", board=board)
             return [BoardRow(*(row[name] for name in BoardRow._fields)) for row in rows]
     return []
+
+
+def read_performance(opened: "Iterator[Index]") -> list[dict[str, Any]]:
+    """How well and how fast each agent works, and what its rewards say, by name: rows of the view
+    `v_agent_performance` (mind-schema(5)) with `rewards`, their number, and `mean_reward`, from -1
+    to 1, None without any."""
+    for index in opened:
+        with index:
+            given: dict[str, list[float]] = {}
+            for row in index.work_rows("rewards"):
+                given.setdefault(row["agent"], []).append(row["value"])
+            rows = index.work_rows("v_agent_performance")
+            return [{**row, **_summarize(given.get(row["agent"], []))} for row in rows]
+    return []
+
+
+def _summarize(values: list[float]) -> dict[str, Any]:
+    mean = math.fsum(values) / len(values) if values else None
+    return {"rewards": len(values), "mean_reward": mean}
 
 
 def _read(index: "Index", today: str, agent: str | None = None) -> list[AgentFigures]:

@@ -19,6 +19,10 @@ AGENT_KEYS = (
 )  # fmt: skip
 BOARD_KEYS = BoardRow._fields
 ACHIEVEMENT_KEYS = ("name", "title", "tier", "xp", "description", "count", "least", "at")
+PERFORMANCE_KEYS = (
+    "agent", "team", "tasks", "completed", "failed", "success_rate", "mean_s", "last_at",
+    "rewards", "mean_reward",
+)  # fmt: skip
 AWARD_KEYS = ("id", "agent", "amount", "reason")
 
 _BAR = 10  # characters
@@ -94,6 +98,26 @@ def rows_of_board(rows: Iterable[BoardRow], people: bool) -> Iterator[OutputRow]
             text = f"{row.rank:>3} {row.agent:<20} {value:>9}  {row.level:2} {row.title}"
         whole = row.value if success else int(row.value)
         yield OutputRow(text, row._replace(value=whole)._asdict())
+
+
+def rows_of_performance(rows: Iterable[dict[str, Any]], people: bool) -> Iterator[OutputRow]:
+    """How well and how fast agents work, as `experience.read_performance` has it; people are shown
+    those that did something."""
+    for row in rows:
+        rate, seconds, reward = row["success_rate"], row["mean_s"], row["mean_reward"]
+        record = {key: row[key] for key in PERFORMANCE_KEYS} | {
+            "success_rate": None if rate is None else round(rate, 4),
+            "mean_s": None if seconds is None else round(seconds, 1),
+            "mean_reward": None if reward is None else round(reward, 4),
+        }
+        if not people:
+            yield OutputRow("\t".join("" if v is None else str(v) for v in record.values()), record)
+        elif row["tasks"] or row["rewards"]:
+            share = "" if rate is None else f"{rate:.0%} success"
+            mean = "" if seconds is None else _duration(seconds)
+            given = f"{_count(row['rewards'], 'reward')}, {reward:+.2f}" if row["rewards"] else ""
+            text = f"{row['agent']:<20} {_count(row['tasks'], 'task'):>9} {share:>12}  {mean:<14}"
+            yield OutputRow(f"{text}  {given}".rstrip(), record)
 
 
 def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator[OutputRow]:
