@@ -37,6 +37,7 @@ _STATUS = {
     errors.BUSY: 503, errors.MISCONFIGURED: 503, errors.UNAVAILABLE: 503,
 }  # fmt: skip
 _SAID = {404: "not found", 405: "not allowed"}
+_TITLES = {404: "Not here", 503: "Not now"}
 
 
 class Board:
@@ -142,7 +143,8 @@ class Board:
             headers.pop("refresh", None)
             return _to_json(rendering.clean({"error": text}, memory.env.mask), status, headers)
         told = rendering.show(text, memory.env.mask)
-        html = rendering.render_message(told, LiveLinks(), memory.now())
+        title = _TITLES.get(status, "That did not work")
+        html = rendering.render_message(title, told, LiveLinks(), memory.now())
         return HTMLResponse(stream.encode(html), status, headers)
 
     def look(self) -> dict[str, str]:

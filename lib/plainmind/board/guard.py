@@ -27,8 +27,12 @@ class Guard:
         if scope["type"] != "http":  # a web socket is not spoken
             return
 
+        started = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in access.HEADERS.items():
                     headers[name] = value
@@ -36,9 +40,11 @@ class Guard:
                 headers.setdefault("cache-control", "no-cache" if kept else "no-store")
             await send(message)
 
-        # what fails in there has been told; a trace would show what no mask has seen
-        with suppress(Exception):
+        try:
             await (await self._choose(scope, receive))(scope, receive, send_guarded)
+        except Exception:  # it has been told; a trace would show what no mask has seen
+            if not started:
+                await Response("this failed", 500)(scope, receive, send_guarded)
 
     async def _choose(self, scope: Scope, receive: Receive) -> ASGIApp:
         headers, path = Headers(scope=scope), scope["path"]
@@ -55,8 +61,8 @@ class Guard:
     async def _let_in(self, scope: Scope, receive: Receive) -> Response:
         """A cookie for who sent the token with our form."""
         body = await read_body(receive, _LONGEST) or b""
-        given = parse_qs(body).get(b"token", [b""])[0]
-        if not self.doors.is_token(given):
+        fields = parse_qs(body.decode("latin-1"), encoding="latin-1")
+        if not self.doors.is_token(fields.get("token", [""])[0].encode("latin-1")):
             return _refuse(scope, Refusal(401, "that is not the token"))
         answer = RedirectResponse("/", 303)
         answer.set_cookie(

@@ -83,9 +83,9 @@ def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, par
     return _environment().get_template(f"{page.name}.html").render(**data, **shown)
 
 
-def render_message(text: str, links: Links, now: int) -> str:
-    """A page that says one thing: what was asked for is not there."""
-    return _render_alone("message.html", links, now, text=text)
+def render_message(title: str, text: str, links: Links, now: int) -> str:
+    """A page that says one thing: why what was asked for is not there."""
+    return _render_alone("message.html", links, now, title=title, text=text)
 
 
 def render_token(text: str, links: Links) -> str:

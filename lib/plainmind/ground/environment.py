@@ -23,7 +23,7 @@ SECRET_NAME = (
 )
 #: what the suite is set by: no secret, whatever its name
 _SETTING = (
-    r"MIND_(?!KEY$)\w+|DISCORD_(?:CHANNEL_ID|API_BASE)|\w+_BASE_URL|OLLAMA_HOST|OPENAI_MODEL"
+    r"MIND_(?!KEY$|BOARD_TOKEN$)\w+|DISCORD_(?:CHANNEL_ID|API_BASE)|\w+_BASE_URL|OLLAMA_HOST|OPENAI_MODEL"
     r"|TZ|LANG"
 )
 

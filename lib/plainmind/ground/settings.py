@@ -180,6 +180,7 @@ VARIABLES = {
     "NO_COLOR": "any value: no colour",
     "MIND_KEY": "a secret that makes the digests of the logs HMACs: only its owner can make or "
     "change events unnoticed",
+    "MIND_BOARD_TOKEN": "what work-board asks for, at least 16 characters, a secret",
     "MIND_SESSION": "the session of a team",
     "MIND_AGENT": "the agent of a team that runs this",
     "MIND_PROJECT": "a folder of the project, instead of the working directory",

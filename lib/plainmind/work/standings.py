@@ -111,7 +111,8 @@ def rows_of_performance(rows: Iterable[dict[str, Any]], people: bool) -> Iterato
             "mean_reward": None if reward is None else round(reward, 4),
         }
         if not people:
-            yield OutputRow("\t".join("" if v is None else str(v) for v in record.values()), record)
+            columns = ("" if value is None else str(value) for value in record.values())
+            yield OutputRow("\t".join(columns).rstrip("\t"), record)
         elif row["tasks"] or row["rewards"]:
             share = "" if rate is None else f"{rate:.0%} success"
             mean = "" if seconds is None else _duration(seconds)

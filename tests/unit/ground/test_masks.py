@@ -117,7 +117,7 @@ def test_texts_are_masked_one_by_one(mask):
         ("DB_PASS=hunter2", "hunter2"), ("DB_PASS=swordfish", "swordfish"),
         ("API_KEY=abc123", "abc123"), ("MY_PIN=482913", "482913"),
         ("SMTP_PWD='tr0ub4 dor'", "tr0ub4 dor"),
-        ("MIND_KEY=hidden-word", "hidden-word"),
+        ("MIND_KEY=hidden-word", "hidden-word"), ("MIND_BOARD_TOKEN=hidden-word", "hidden-word"),
         ("SENTRY_DSN=https://k3y@s.io/1", "https://k3y@s.io/1"),
         # by any other name, where it is not plainly something else
         ("CANARY=zebra-7731", "zebra-7731"), ("STRIPE=whsec9k2j", "whsec9k2j"),
