@@ -66,9 +66,9 @@ def name_file(page: BoardPage, part: str = "") -> str:
     its name; where that holds what a file's name cannot hold everywhere (two cases of a letter are
     one to some), or is long, a hash tells it from every other."""
     if part:
-        plain = re.sub(r"[^a-z0-9_.-]", "~", part.lower())[:_LONGEST]
+        plain = re.sub(r"[^a-zA-Z0-9_.-]", "~", part)[:_LONGEST]
         digits = hashlib.blake2b(stream.encode(part), digest_size=8).hexdigest()
-        return f"{page.name}.{plain if plain == part else f'{plain}~{digits}'}.html"
+        return f"{page.name}.{plain if plain == part == part.lower() else f'{plain}~{digits}'}.html"
     own = page.path.removeprefix("/")
     return own if own.endswith(".html") else f"{own or 'index'}.html"
 

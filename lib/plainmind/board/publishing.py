@@ -17,9 +17,10 @@ LIST = ".work-board"
 _LONGEST = 16 << 20  # bytes of it
 
 
-def publish(memory: Memory, folder: str, report: Callable[[Failure], None]) -> None:
-    """Write every page, and what pages have in parts. What an earlier run wrote and is a page no
-    more goes; what is in the folder besides stays. A page that fails is reported, and says so."""
+def publish(memory: Memory, folder: str, report: Callable[[Failure], None]) -> list[str]:
+    """Write every page, and what pages have in parts; the names of the files. What an earlier run
+    wrote and is a page no more goes; what is in the folder besides stays. A page that fails is
+    reported, and says so."""
     files.make_folder(folder)
     wanted = list(_list_wanted(memory, report))
     links = FileLinks({(page.name, part) for page, part in wanted})
@@ -33,6 +34,7 @@ def publish(memory: Memory, folder: str, report: Callable[[Failure], None]) -> N
             os.unlink(os.path.join(folder, name))
     _write(folder, LIST, "".join(f"{name}\n" for name in sorted(names)))
     _copy_static(folder)
+    return sorted(names)
 
 
 def _list_wanted(

@@ -249,7 +249,7 @@ def test_the_keyboard_leads_everywhere_and_shows_where_it_is(board, open_at):
 
 def test_files_are_pages_too(memory, open_at, tmp_path):
     """Without a server; with scripts, charts are drawn, and without them their tables are open."""
-    names = publishing.publish(memory, str(tmp_path))
+    names = publishing.publish(memory, str(tmp_path), pytest.fail)
     page = open_at("about:blank")
     bare = open_at("about:blank", java_script_enabled=False)
     drawn = 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.board import rendering
-from plainmind.board.links import FileLinks, LiveLinks, link_refs, refer
+from plainmind.board.links import FileLinks, LiveLinks, link_refs, name_file, refer
 from plainmind.board.pages import PUBLISHED, find_page, log
 from plainmind.formats.log import injected_blocks
 from plainmind.formats.log.event import Event
@@ -332,21 +332,22 @@ WINDOW = "discord-thread/100/20260110T092355Z.md"
 
 
 @pytest.mark.parametrize(
-    "ref, live, file",
+    "ref, live, place",
     [
-        (f"logs/{WINDOW}:12", f"/log/{WINDOW}?at=12#L12", "log.discord-thread~100~W.html#L12"),
-        (f"logs/{WINDOW}:12-20", f"/log/{WINDOW}?at=12#L12", "log.discord-thread~100~W.html#L12"),
-        (f"logs/{WINDOW}", f"/log/{WINDOW}", "log.discord-thread~100~W.html"),
+        (f"logs/{WINDOW}:12", f"/log/{WINDOW}?at=12#L12", "#L12"),
+        (f"logs/{WINDOW}:12-20", f"/log/{WINDOW}?at=12#L12", "#L12"),
+        (f"logs/{WINDOW}", f"/log/{WINDOW}", ""),
         ("logs/../.env:1", "", ""),
         ("javascript:1", "", ""),
         ("logs/cli/a/notes.md:1", "", ""),
         ("memory/MEMORY.md:1", "", ""),
     ],
 )
-def test_where_a_reference_leads(ref, live, file):
+def test_where_a_reference_leads(ref, live, place):
     published = FileLinks({("log", WINDOW)})
     assert refer(LiveLinks(), ref) == live
-    assert refer(published, ref) == file.replace("W", WINDOW.rpartition("/")[2])
+    file = name_file(find_page("log"), WINDOW) + place if live else ""
+    assert refer(published, ref) == file
     assert refer(FileLinks(set()), ref) == "", "it is not among what was published"
 
 
