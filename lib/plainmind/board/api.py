@@ -55,7 +55,8 @@ def award(memory: Memory, given: Any) -> dict[str, Any]:
     journal."""
     if not isinstance(given, dict):
         raise BadData("not an object", cure='send {"agent": …, "amount": …, "reason": …}')
-    agent, amount, reason = (given.get(key) for key in ("agent", "amount", "reason"))
+    values: list[Any] = [given.get(key) for key in ("agent", "amount", "reason")]
+    agent, amount, reason = values  # the journal's schema refuses what the last two must not be
     if not isinstance(agent, str):
         raise BadData("'agent' is not a text", cure="name an agent")
     experience.read_one(memory.opened(made=True), agent, _today(memory))
