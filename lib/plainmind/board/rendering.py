@@ -52,7 +52,7 @@ def _tell(match: re.Match) -> str:
 
 
 @lru_cache(1)
-def _environment() -> "Environment":
+def make_environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -80,7 +80,7 @@ def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, par
         "time": partial(wording.time, now=now),
         "ago": partial(wording.ago, now=now),
     }
-    return _environment().get_template(f"{page.name}.html").render(**data, **shown)
+    return make_environment().get_template(f"{page.name}.html").render(**data, **shown)
 
 
 def render_message(title: str, text: str, links: Links, now: int) -> str:
@@ -95,4 +95,4 @@ def render_token(text: str, links: Links) -> str:
 
 def _render_alone(template: str, links: Links, now: int, **data: Any) -> str:
     shown = {"links": links, "link": links.to, "pages": PAGES, "page": None, "part": "", "now": now}
-    return _environment().get_template(template).render(**data, **shown)
+    return make_environment().get_template(template).render(**data, **shown)

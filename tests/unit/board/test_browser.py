@@ -1,16 +1,17 @@
 """The board in a real browser: what a person sees, hears and does there."""
 
 import os
+import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from board_home import fill
 from browsing import PHONE, Board, browsing, check_access, check_width, open_page
-from plainmind.board import publishing
+from plainmind.board import publishing, rendering
 from plainmind.board.pages import PAGES
 from plainmind.ground.paths import Home
-from scene import TIME
+from scene import PATIENCE, TIME
 
 SESSIONS = next(page for page in PAGES if page.name == "sessions")
 
@@ -57,12 +58,17 @@ def open_at(browser):
         page.context.close()
 
 
-def add(page, url: str, html: str) -> None:
-    """At its end the page there has this too, whenever it is asked for."""
+def add(page, url: str, *html: str) -> None:
+    """At its end the page there has this too: what stands first when it is asked for first, and so
+    on."""
+    rest = iter(html)
+    last = ""
 
     def answer(route) -> None:
+        nonlocal last
         given = route.fetch()
-        route.fulfill(response=given, body=given.text().replace("</main>", f"{html}</main>"))
+        last = next(rest, last)
+        route.fulfill(response=given, body=given.text().replace("</main>", f"{last}</main>"))
 
     page.route(url, answer)
 
@@ -215,6 +221,54 @@ def test_a_board_that_ends_and_is_back_is_told_and_followed(memory, open_at, tel
         page.locator("#live:empty").wait_for(state="attached")
     finally:
         own.stop()
+
+
+# --- charts
+
+
+def wait_until(is_so) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+CHARTS = """{% import "parts.html" as parts %}
+{{ parts.chart("days", "Turns", ["Day", "Turns"], days, "line") }}
+{{ parts.chart("pairs", "Tasks", ["Agent", "Done", "Failed"], pairs, "stacked", "name") }}
+{{ parts.chart("names", "XP", ["Agent", "XP"], names, axis="name") }}"""
+
+
+def draw(last: int) -> str:
+    names = [(f"{'a-long-name-' * 3}{number}", number * 10) for number in range(9)]
+    return rendering.make_environment().from_string(CHARTS).render(
+        days=[("2026-01-28", 3), ("2026-01-29", None), ("2026-01-30", last)],
+        pairs=[(*pair, 4) for pair in names], names=names,
+    )  # fmt: skip
+
+
+def test_charts_are_drawn_from_their_tables_and_change_in_place(board, open_at, tell_task):
+    url = f"{board.url}/sessions/{tell_task.session}"
+    page = open_at("about:blank")
+    add(page, url, draw(4711), draw(4711), draw(815))
+    page.goto(url)
+    canvas = page.locator("#days canvas")
+    assert page.locator("canvas").count() == 2 and "4,711" in page.text_content("#days .u-legend")
+    assert page.locator("#days details[open], #pairs details[open]").count() == 0
+    assert page.locator("#names progress").count() == 9
+    canvas.evaluate("one => { window.drawn = one; }")
+    tell_task("A change that brings another number")
+    page.locator("#days .u-legend").get_by_text("815").wait_for()
+    assert canvas.evaluate("one => one === drawn"), "drawn again"
+    picture = canvas.evaluate("one => one.toDataURL()")
+    page.emulate_media(color_scheme="dark")
+    wait_until(lambda: canvas.evaluate("one => one.toDataURL()") != picture)
+    page.set_viewport_size(PHONE)
+    wait_until(lambda: canvas.evaluate("one => one.clientWidth") < 330)
+    assert check_width(page) + check_access(page) + page.complaints == []
+    page.locator("#days summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#days details table").is_visible()
 
 
 # --- without a pointer, and without a server
