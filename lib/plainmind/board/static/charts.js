@@ -1,10 +1,10 @@
 // Each chart is drawn from the table below it, which is closed then: the numbers are told once.
 "use strict";
 (() => {
-  const round = (value, digits) => value.toLocaleString("en-GB", { maximumFractionDigits: digits });
+  const round = (value, most, least = 0) => value.toLocaleString("en-GB", { maximumFractionDigits: most, minimumFractionDigits: least });
   const formats = {
     number: (value) => round(value, 2),
-    money: (value) => "$" + round(value, value < 1 ? 4 : 2),
+    money: (value) => "$" + round(value, value < 1 ? 4 : 2, Number.isInteger(value) ? 0 : 2),
     percent: (value) => round(value * 100, 1) + "%",
     duration: (value) => value < 90 ? round(value, value < 10 ? 1 : 0) + " s" : value < 5400 ? round(value / 60, 0) + " min" : round(value / 3600, 1) + " h",
     size: (value) => { let unit = 0; while (value >= 1000 && unit < 4) { value /= 1000; unit++; } return round(value, 1) + " " + ["bytes", "kB", "MB", "GB", "TB"][unit]; },
@@ -35,13 +35,15 @@
     return { kind, filter, heads, labels, series, isDay: axis === "day", shape: JSON.stringify([kind, axis, filter, heads]), text: JSON.stringify([labels, series]) };
   }
 
-  // Columns as uPlot takes them: of stacked ones the sums, the greatest first, so that each covers the one behind it.
+  // Columns as uPlot takes them: of stacked ones the sums, the greatest first, so that each covers the
+  // one behind it. A bar of nothing is not drawn: its edge would hide the axis.
   function toData({ kind, labels, series, isDay }) {
     const xs = isDay ? labels.map((day) => Date.parse(day + "T00:00:00Z") / 1000) : labels.map((_, at) => at);
-    if (kind !== "stacked") return [xs, ...series];
-    const sums = [];
-    for (const values of series) sums.unshift(values.map((value, at) => (value ?? 0) + (sums[0]?.[at] ?? 0)));
-    return [xs, ...sums];
+    if (kind === "line") return [xs, ...series];
+    if (kind !== "stacked") return [xs, ...series.map((values) => values.map((value) => value || null))];
+    const sums = labels.map(() => 0), stacked = [];
+    for (const values of series) stacked.unshift(values.map((value, at) => (value ? (sums[at] += value) : null)));
+    return [xs, ...stacked];
   }
 
   // How bars are laid: one fills its place; of several beside each other, each has its share.
