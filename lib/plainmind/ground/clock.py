@@ -53,11 +53,21 @@ def _boot_macos() -> str:
     return "" if failed else value.value.decode()
 
 
+_days: dict[int, str] = {}  # since the epoch -> the text of each
+_MOST_DAYS = 10_000
+
+
 def to_text(instant: int) -> str:
     """`2026-01-30T14:23:55.120Z`."""
-    seconds, ms = divmod(instant, 1000)
-    at = time.gmtime(seconds)
-    return f"{at.tm_year:04d}-{time.strftime('%m-%dT%H:%M:%S', at)}.{ms:03d}Z"  # %Y does not pad
+    number, ms = divmod(instant, DAY)
+    day = _days.get(number)
+    if day is None:
+        if len(_days) >= _MOST_DAYS:
+            _days.clear()
+        at = time.gmtime(number * (DAY // 1000))
+        day = _days[number] = f"{at.tm_year:04d}-{time.strftime('%m-%d', at)}"  # %Y does not pad
+    minutes, ms = divmod(ms, 60_000)
+    return f"{day}T{minutes // 60:02d}:{minutes % 60:02d}:{ms / 1000:06.3f}Z"
 
 
 def parse_text(text: str) -> int:

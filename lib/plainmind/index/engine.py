@@ -206,8 +206,9 @@ class Index(Protocol):
     def counts(self) -> dict[str, Any]:
         """Sizes and numbers, as `mem-index --status` prints them."""
 
-    def rows(self) -> Mapping[str, Iterable[tuple]]:
-        """Table -> rows that are the same however an index came about: (path, line, …)."""
+    def rows(self) -> Mapping[str, Iterator[tuple]]:
+        """Table -> rows that are the same however an index came about: (path, line, …). They come
+        one by one, by their values in order: None, numbers, texts, bytes."""
 
     def says(self, text: str) -> bool:
         """Whether an event or a page that stands still says this."""

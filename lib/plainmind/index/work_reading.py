@@ -109,16 +109,17 @@ def _look(file: BinaryIO, known: JournalState, thorough: bool) -> JournalReading
     # whoever sets a time back leaves another time of the change
     whole = thorough or not appended or known.changed not in (0, changed) and size == known.size
     stands = size >= known.read_to and (
-        _checksum(file, 0, known.read_to) == known.checksum
+        _sum_up(file, 0, known.read_to)[1] == known.checksum
         if whole
         else _tail(file, known.read_to) == known.tail
     )
     start, lines, checksum = (known.read_to, known.lines, known.checksum) if stands else (0, 0, 0)
     end = _last_end(file, start, size)
+    new, checksum = _sum_up(file, start, end, checksum)
     settled = clock.system_now() * 1_000_000 - changed > UNSETTLED
     state = JournalState(
-        inode, modified, changed if settled else 0, size, end, lines + _count(file, start, end),
-        _checksum(file, start, end, checksum), _tail(file, end),
+        inode, modified, changed if settled else 0, size, end, lines + new, checksum,
+        _tail(file, end),
     )  # fmt: skip
     return JournalReading(state, start, lines + 1, bool(known.read_to) and not stands, file)
 
@@ -129,14 +130,12 @@ def _pieces(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         start += len(piece)
 
 
-def _checksum(file: BinaryIO, start: int, end: int, checksum: int = 0) -> int:
+def _sum_up(file: BinaryIO, start: int, end: int, checksum: int = 0) -> tuple[int, int]:
+    """The lines between two places, and the checksum up to there."""
+    lines = 0
     for piece in _pieces(file, start, end):
-        checksum = zlib.crc32(piece, checksum)
-    return checksum
-
-
-def _count(file: BinaryIO, start: int, end: int) -> int:
-    return sum(piece.count(b"\n") for piece in _pieces(file, start, end))
+        lines, checksum = lines + piece.count(b"\n"), zlib.crc32(piece, checksum)
+    return lines, checksum
 
 
 def _tail(file: BinaryIO, end: int) -> str:

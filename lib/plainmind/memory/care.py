@@ -1,7 +1,8 @@
 """Looking after the index: its state, a new one, the proof that it says what files say."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..formats.evidence import Scope
@@ -12,7 +13,8 @@ from ..index.engine import Index
 from ..recall import pages, search
 from . import Memory
 
-ANSWERS = 40  # questions asked of both indexes
+ANSWERS = 40  # questions asked of both indexes, about events and about pages
+MOST = 20  # differences told of a table
 
 
 class Difference(NamedTuple):
@@ -53,49 +55,83 @@ def verify(memory: Memory) -> list[Difference]:
     return found
 
 
-class _Rows:
-    """The rows of an index, what is asked of them, and its answers."""
+class _Sample:
+    """Questions to both indexes, drawn from the rows of one while they are compared: the first
+    words of events and of pages, and vectors."""
 
     def __init__(self, index: Index):
-        self.index, self.model = index, index.model()
-        self.tables = {table: Counter(rows) for table, rows in index.rows().items()}
-        of = {row[:2]: (len(row[-1]), row[4]) for row in self.tables["events"]}
-        #: (length of the content, time, vector) of each event that has a vector
-        self.vectors = [(*of[row[:2]], row[-1]) for row in self.tables["vectors"]]
+        counts = index.counts()
+        self._sizes = {
+            "events": counts["turns"],
+            "pages": counts["knowledge pages"],
+            "vectors": counts["vectors"],
+        }
+        self.questions: list[str] = []
+        self.vectors: list[bytes] = []
 
-    def questions(self) -> Iterator[str]:
-        """The first words of events from all of the past, and of pages."""
-        events = sorted((row[4], row[-1]) for row in self.tables["events"].elements())
-        titled = sorted(self.tables["pages"].elements(), key=lambda row: row[0])
-        for some in ([text for _, text in events], [f"{row[-2]} {row[-1]}" for row in titled]):
-            for content in some[:: max(1, len(some) // ANSWERS)]:
-                yield " ".join(content.split()[:12])
+    def draw(self, table: str, rows: Iterable[tuple]) -> Iterator[tuple]:
+        """The rows, of which some are taken."""
+        step = max(1, self._sizes.get(table, 0) // ANSWERS)
+        for number, row in enumerate(rows):
+            yield row
+            if number % step == 0 and table in self._sizes:
+                self._take(table, row)
 
-    def answer(self, question: str, now: int) -> list[tuple[str, float]]:
-        """References and scores of moments and pages, by words and, where there is one, by the
-        vector of an event of about its length."""
-        length = len(question)
-        near = min(self.vectors, key=lambda v: (abs(v[0] - length), *v[1:]), default=None)
-        query = search.Query(question, now, from_blob(near[2]) if near else None, self.model)
-        hits = search.search(query, self.index, Scope(), search.Limits(10, -1.0)).hits
-        scores = [(hit.ref, hit.pick.score) for hit in hits]
-        known = pages.search(query, self.index, pages.Policy())
-        scores += [(each.path, each.score) for each in known.given]
-        return [(ref, round(score, 9)) for ref, score in scores]
+    def _take(self, table: str, row: tuple) -> None:
+        if table == "vectors":
+            self.vectors.append(row[-1])
+        else:
+            text = row[-1] if table == "events" else f"{row[-2]} {row[-1]}"
+            self.questions.append(" ".join(text.split()[:12]))
 
 
 def _compare(index: Index, fresh: Index, now: int) -> list[Difference]:
-    ours, theirs = _Rows(index), _Rows(fresh)
-    found = []
-    for table, mine in ours.tables.items():
-        more, less = mine - theirs.tables[table], theirs.tables[table] - mine
+    """Row by row: what a million lines of a journal are made into need not be in memory."""
+    found, sample, theirs = [], _Sample(index), fresh.rows()
+    for table, rows in index.rows().items():
+        several = _find_differences(sample.draw(table, rows), theirs[table])
         # a vector that is in no cache cannot be made again for nothing; all else must be equal
-        for row in sorted(more + less if not table.startswith("vectors") else more, key=str)[:20]:
-            what = "is not in the files" if row in more else "is missing"
+        told = (one for one in several if one[0] or not table.startswith("vectors"))
+        for ours, row in islice(told, MOST):
+            what = "is not in the files" if ours else "is missing"
             found.append(Difference(table, f"{row[0]}:{row[1]} {what}"))
-    for question in ours.questions():
-        if ours.answer(question, now) != theirs.answer(question, now):
+        deque(told, 0)  # to the end, for the sample
+    for number, question in enumerate(sample.questions):
+        vector = sample.vectors[number % len(sample.vectors)] if sample.vectors else None
+        if _answer(index, question, vector, now) != _answer(fresh, question, vector, now):
             found.append(
                 Difference("answers", f"'{masks.cut(question, 60)}' is answered differently")
             )
     return found
+
+
+def _find_differences(
+    ours: Iterator[tuple], theirs: Iterator[tuple]
+) -> Iterator[tuple[bool, tuple]]:
+    """The rows that only one has, and whether that is ours. Both are in order (`Index.rows`)."""
+    mine, other = next(ours, None), next(theirs, None)
+    while mine is not None or other is not None:
+        if mine == other:
+            mine, other = next(ours, None), next(theirs, None)
+        elif other is None or mine is not None and _place(mine) < _place(other):
+            yield True, mine or ()
+            mine = next(ours, None)
+        else:
+            yield False, other
+            other = next(theirs, None)
+
+
+def _place(row: tuple) -> list[tuple[int, Any]]:
+    """What a row is sorted by."""
+    ranks = {type(None): 0, int: 1, float: 1, str: 2, bytes: 3}
+    return [(ranks[type(value)], 0 if value is None else value) for value in row]
+
+
+def _answer(index: Index, question: str, vector: bytes | None, now: int) -> list[tuple[str, float]]:
+    """References and scores of moments and pages, by words and, where there is one, by a vector."""
+    query = search.Query(question, now, from_blob(vector) if vector else None, index.model())
+    hits = search.search(query, index, Scope(), search.Limits(10, -1.0)).hits
+    scores = [(hit.ref, hit.pick.score) for hit in hits]
+    known = pages.search(query, index, pages.Policy())
+    scores += [(each.path, each.score) for each in known.given]
+    return [(ref, round(score, 9)) for ref, score in scores]

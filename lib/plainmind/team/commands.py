@@ -87,8 +87,7 @@ def normalize(command: str) -> str:
     text = text.casefold()
     if '"' in text or "'" in text or "`" in text or not text.isascii():
         text = _QUOTED.sub(" <text> ", text)
-    words = text.split()
-    words = [_DAYS.get(word, word) if word.isalpha() else _shape(word) for word in words]
+    words = [*map(_SHAPES.__getitem__, text.split())]
     if words and words[0] == "<path>" and (verb := _SLASH_COMMAND.match(text)):
         words[0] = verb[1]
     text = " ".join(filter(None, words))
@@ -97,8 +96,26 @@ def normalize(command: str) -> str:
     if not _POLITENESS.isdisjoint(words):
         text = _POLITE.sub("", text)
     if "<" in text:
-        text = _PLURAL.sub(r"\1", _SEVERAL.sub(r"\1", text))
+        if text.count("<") > 1:
+            text = _SEVERAL.sub(r"\1", text)
+        if "<n> " in text:
+            text = _PLURAL.sub(r"\1", text)
     return text
+
+
+class _Shapes(dict[str, str]):
+    """Words -> what they are. Most that come have come before."""
+
+    def __missing__(self, word: str) -> str:
+        shape = _DAYS.get(word, word) if word.isalpha() else _shape(word)
+        if len(word) <= _LONG:
+            if len(self) >= _MOST_SHAPES:
+                self.clear()
+            self[word] = shape
+        return shape
+
+
+_SHAPES, _MOST_SHAPES, _LONG = _Shapes(), 10_000, 40
 
 
 def _shape(word: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from datetime import date as Date
 from typing import NamedTuple
 
-from .achievements import BY_COUNTER, QUICK, Achievement, Deeds
+from .achievements import BY_COUNTER, QUICK, Deeds
 from .levels import LEVELS, bonus_of, next_after
 
 TASK, QUICK_TASK, FIRST_OF_DAY = 10, 15, 5
@@ -146,16 +146,18 @@ class Standing(Deeds):
 
     def _achieve(self, counter: str, gains: list[Gain]) -> None:
         """Give what a counter's number now reaches, if what else it asks for holds."""
-        count = getattr(self, counter)
-        rest: list[Achievement] = []
-        for one in self._pending[counter]:
-            if count >= one.least and (one.also is None or one.also(self)):
-                self.achievements.add(one.name)
-                self.xp += one.xp
-                gains.append(Gain(one.xp, f"achievement {one.name}"))
-            else:
-                rest.append(one)
-        self._pending[counter] = rest
+        count, pending = getattr(self, counter), self._pending[counter]
+        won = []
+        for one in pending:
+            if count < one.least:
+                break
+            if one.also is None or one.also(self):
+                won.append(one)
+        for one in won:
+            pending.remove(one)
+            self.achievements.add(one.name)
+            self.xp += one.xp
+            gains.append(Gain(one.xp, f"achievement {one.name}"))
 
     def _rise(self, gains: list[Gain]) -> None:
         """Reach the next level."""

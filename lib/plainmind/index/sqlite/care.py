@@ -1,7 +1,7 @@
 """The index as a whole: its size, its rows to compare, the bytes of what is forgotten."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from ..reading import utf8
@@ -46,11 +46,16 @@ _ROWS = {
 }
 
 
-def rows(index: IndexFile) -> dict[str, Iterable[tuple]]:
-    found: dict[str, Iterable[tuple]] = {name: index.db.execute(_ROWS[name]) for name in _ROWS}
-    for name, query in work.comparable().items():
-        found[name] = index.db.execute(query)
-    return {**found, "words": words.totals(index.db, index.fts5)}
+def rows(index: IndexFile) -> dict[str, Iterator[tuple]]:
+    queries = {**_ROWS, **work.comparable(), "words": words.totals(index.db, index.fts5)}
+    return {name: _in_order(index.db, query) for name, query in queries.items()}
+
+
+def _in_order(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
+    """The rows of a query by their values, sorted (which most tables are) when they are asked
+    for."""
+    columns = range(1, 1 + len(db.execute(f"{query} LIMIT 0").description))
+    yield from db.execute(f"{query} ORDER BY {', '.join(map(str, columns))}")
 
 
 def counts(index: IndexFile) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Each answer is of the module that knows its tables, loaded when it is asked for.
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -243,7 +243,7 @@ class Store(IndexFile):
 
         return care.counts(self)
 
-    def rows(self) -> dict[str, Iterable[tuple]]:
+    def rows(self) -> dict[str, Iterator[tuple]]:
         self._look_at_all()
         self.look_at_sessions()
         from . import care

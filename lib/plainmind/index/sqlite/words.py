@@ -95,12 +95,12 @@ def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Postin
     return [Posting(id, *decode_matchinfo(info)[0::3][:2]) for id, info in rows]
 
 
-def totals(db: sqlite3.Connection, fts5: bool) -> Iterable[tuple[str, int, int]]:
-    """Each term of events, in how many it is, and how often."""
+def totals(db: sqlite3.Connection, fts5: bool) -> str:
+    """A query of each term of events, in how many it is, and how often."""
     if fts5:
-        return db.execute("SELECT term, count(DISTINCT doc), count(*) FROM places GROUP BY term")
+        return "SELECT term, count(DISTINCT doc), count(*) FROM places GROUP BY term"
     db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.totals USING fts4aux(main, words)")
-    return db.execute("SELECT term, documents, occurrences FROM totals WHERE col = '*'")
+    return "SELECT term, documents, occurrences FROM totals WHERE col = '*'"
 
 
 def purge(index: IndexFile, table: str) -> None:

@@ -4,6 +4,7 @@ The journal, state files and teams.toml are looked at when an answer needs them.
 transaction all follow them, or none.
 """
 
+import gc
 import itertools
 import json
 import sqlite3
@@ -68,7 +69,7 @@ def look_at_journal(index: IndexFile, *, thorough: bool = False) -> None:
         return
     for number in itertools.count(1):
         try:
-            with index.writing() as db:
+            with index.writing() as db, _without_collector():
                 _follow(index, db, thorough)
             return
         except Changed:
@@ -122,29 +123,48 @@ def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
         index.put_setting(_SETTING, list(new))
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Nothing that is made here refers to itself; to look for it would take a twentieth."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def _take_in(index: IndexFile, intake: "Intake", journal: JournalReading) -> None:
     """What is new in the journal. Of what cannot be read one warning."""
     from .work_intake import CHUNK
 
-    wrong: list[BadData] = []
-    lines = _readable(journal.read(), wrong)
+    wrong = _Wrong()
+    lines = wrong.leave_out(journal.read())
     size = journal.state.read_to - journal.start
     while chunk := list(itertools.islice(lines, CHUNK)):
         intake.add(chunk)
         index.progress(chunk[-1].offset + chunk[-1].bytes - journal.start, size)
-    if wrong:
-        more = f"; with it, {len(wrong)} lines count nowhere" if len(wrong) > 1 else ""
-        place = f"{index.home.root}/{wrong[0].place}"
+    if wrong.count:
+        more = f"; with it, {wrong.count} lines count nowhere" if wrong.count > 1 else ""
         cure = "see 'work-log check'"
-        index.say(f"{place}: {wrong[0].what}; it counts nowhere{more}; {cure}")
+        index.say(f"{index.home.root}/{wrong.first}; it counts nowhere{more}; {cure}")
 
 
-def _readable(lines: Iterable[Row | BadData], wrong: list[BadData]) -> Iterator[Row]:
-    for line in lines:
-        if isinstance(line, BadData):
-            wrong.append(line)
-        else:
-            yield line
+class _Wrong:
+    """Lines that cannot be read: the first, and how many. Kept, each would keep what was read with
+    it."""
+
+    def __init__(self) -> None:
+        self.first, self.count = "", 0
+
+    def leave_out(self, lines: Iterable[Row | BadData]) -> Iterator[Row]:
+        for line in lines:
+            if isinstance(line, BadData):
+                self.first = self.first or f"{line.place}: {line.what}"
+                self.count += 1
+            else:
+                yield line
 
 
 def _clear(db: sqlite3.Connection) -> None:

@@ -62,8 +62,9 @@ class Fold:
         for number, (unix_ms, id, kind, seconds, amount) in enumerate(rows.fetchall(), 1):
             day = day_of(unix_ms) if kind == "task" else ""
             earning = Earning(id, unix_ms, self._agent, kind, day, seconds, bool(amount), amount)
-            at = clock.to_text(unix_ms)
-            for gained, reason in take(earning):
+            gained_now = take(earning)
+            at = clock.to_text(unix_ms) if gained_now else ""
+            for gained, reason in gained_now:
                 moves += 1
                 gains.append((self._agent, moves, at, unix_ms, gained, reason, id))
                 if reason.startswith("achievement "):

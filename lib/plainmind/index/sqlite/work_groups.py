@@ -47,13 +47,14 @@ def define(db: sqlite3.Connection) -> None:
 # --- sessions
 
 _SESSION_EARNINGS = """
+-- CROSS: session by session, in the order of the groups
 SELECT own.agent, ending.unix_ms, ending.id, 'session', of.id, NULL,
        NOT EXISTS (SELECT 1 FROM work_earnings AS bad
                    WHERE bad.session = of.id AND bad.kind = 'failed'
                    AND (bad.unix_ms, bad.id) < (ending.unix_ms, ending.id))
 FROM work_sessions AS of
-JOIN work_lines AS ending ON ending.id = of.done
-JOIN work_earnings AS own ON own.session = of.id AND own.kind = 'task'
+CROSS JOIN work_lines AS ending ON ending.id = of.done
+CROSS JOIN work_earnings AS own ON own.session = of.id AND own.kind = 'task'
                          AND (own.unix_ms, own.id) < (ending.unix_ms, ending.id)
 """
 
@@ -62,7 +63,7 @@ def _settle_sessions(db: sqlite3.Connection, touched: Touched) -> None:
     """Sessions: what they earned their agents, and their rows."""
     if touched.everything:
         rows = db.execute(f"{_SESSION_EARNINGS} GROUP BY of.id, own.agent").fetchall()
-        _insert_earnings(db, touched, rows)
+        _insert_earnings(db, touched, sorted(rows))
         db.execute("DELETE FROM sessions")
         wanted = {id for (id,) in db.execute("SELECT id FROM work_sessions")}
         wanted |= {id for (id,) in db.execute("SELECT session FROM work_states")}
@@ -223,7 +224,11 @@ def _detect_repetition(db: sqlite3.Connection, touched: Touched) -> None:
         often = f"HAVING count(*) >= {REPEATED}"
         rows = db.execute(f"SELECT normal FROM user_commands GROUP BY normal {often}")
         commands = {normal for (normal,) in rows}
-        rows = db.execute(f"SELECT same, min(description) FROM tasks GROUP BY same {often}")
+        # of each one description, by one look: those of one normal form are as good
+        rows = db.execute(
+            "SELECT same, (SELECT description FROM tasks AS one WHERE one.same = often.same LIMIT 1)"
+            f" FROM (SELECT same FROM tasks GROUP BY same {often}) AS often"
+        )
         same = dict(rows.fetchall())
     else:
         commands, same = touched.commands, touched.same

@@ -17,7 +17,7 @@ from . import work_entities as entities
 from .work_entities import ENTITIES, TASK_COLUMNS, State, same_of
 from .work_touched import Position, Touched
 
-CHUNK = 20_000  # lines that are in memory at once
+CHUNK = 4_000  # lines that are in memory at once
 _MEMO = 20_000  # descriptions whose normal form is remembered
 
 #: types of which each event is a row -> their tables, and columns

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import sqlite3
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -17,6 +18,7 @@ from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home
 from plainmind.index.sqlite import work, work_fold, work_intake
 from plainmind.truth.log.writer import EventDraft, Log
+from plainmind.truth.work import journal as journal_file
 from unit.index import stores
 
 START = 1_770_000_000_000
@@ -353,6 +355,18 @@ def test_lines_that_cannot_be_are_told_of_once(tmp_path):
     write(home, [b"[]\n"], "ab")
     ask(home, "SELECT 1", said)
     assert len(said) == 2 and "events.jsonl:6" in said[1]
+
+
+def test_lines_that_cannot_be_take_no_memory(tmp_path):
+    home, said = Home(str(tmp_path)), []
+    write(home, [b"x" * 60_000 + b"\n"] * 300 + [a_task("a")])
+    ask(Home(str(tmp_path / "other")), "SELECT 1")  # imports
+    tracemalloc.start()
+    try:
+        assert ask(home, "SELECT count(*) FROM tasks", said) == 1 and "300 lines" in said[0]
+        assert tracemalloc.get_traced_memory()[1] < 6 * journal_file.PIECE
+    finally:
+        tracemalloc.stop()
 
 
 def test_sessions_follow_their_state_files(tmp_path):
