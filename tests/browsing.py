@@ -129,6 +129,12 @@ def check_width(page) -> list[str]:
     }""")
 
 
+def check_ids(page) -> list[str]:
+    """Ids that two elements have: a live update would take one for the other."""
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    return [f"twice: #{id}" for id in sorted({id for id in ids if ids.count(id) > 1})]
+
+
 class Board:
     """work-board as a process, on a port of its own."""
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from board_home import fill
-from browsing import PHONE, Board, browsing, check_access, check_width, open_page
+from browsing import PHONE, Board, browsing, check_access, check_ids, check_width, open_page
 from plainmind.board import publishing, rendering
 from plainmind.board.pages import PAGES
 from plainmind.ground.paths import Home
@@ -82,7 +82,7 @@ def list_paths(memory, page) -> list[str]:
 def check(page) -> list[str]:
     """Everything that is wrong with a page, as it is open, in light and in the dark, and on a
     phone."""
-    found = []
+    found = check_ids(page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         found += [f"{scheme}: {one}" for one in check_access(page)]
@@ -112,7 +112,7 @@ def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board,
     assert shown.locator("main code").count(), "no command that makes it"
 
 
-WRONG = """<p style="color: red">styled</p><pre>{}</pre><img src="/missing.png"><a href="/"></a>
+WRONG = """<p style="color: red">styled</p><pre>{}</pre><img src="/missing.png"><a id="content" href="/"></a>
 <script>window.planted = 1</script>""".format("wide" * 99)
 
 
@@ -122,7 +122,15 @@ def test_what_is_wrong_with_a_page_is_found(board, open_at):
     page.goto(board.url + SESSIONS.path)
     page.evaluate("window.planted = 1")
     found = "\n".join(check(page))
-    for sign in ("image-alt", "link-name", "sideways", "404", "inline style", "inline script"):
+    for sign in (
+        "image-alt",
+        "link-name",
+        "sideways",
+        "404",
+        "inline style",
+        "inline script",
+        "twice",
+    ):
         assert sign in found, sign
     assert "a text was run" in found
 

@@ -9,7 +9,10 @@
   const EVERY = 3000, PATIENCE = 15000, LATER = 30000; // ms
   let tag = "", isBusy = false, isWaiting = false, polling = 0, later = 0, events = null;
 
-  function tell(text) { if (live.textContent !== text) live.textContent = text; }
+  function tell(text, isWrong = true) {
+    if (live.textContent !== text) live.textContent = text;
+    live.classList.toggle("wrong", isWrong);
+  }
 
   function isSelecting() {
     const selected = getSelection();
@@ -47,7 +50,7 @@
   async function refresh() {
     if (isBusy || isSelecting()) {
       isWaiting = true;
-      if (!isBusy) tell("Changes wait while text is selected");
+      if (!isBusy) tell("Changes wait while text is selected", false);
       return;
     }
     isBusy = true;
