@@ -30,7 +30,8 @@ def clean(value: Any, mask: Mask) -> Any:
 
 def show(value: Any, mask: Mask) -> Any:
     """The same for people: without what a browser obeys unseen."""
-    return _map_texts(value, lambda text: _UNSEEN.sub(_tell, mask(text)))
+    # most texts of a page are there many times: names, times, the keys of records
+    return _map_texts(value, lru_cache(None)(lambda text: _UNSEEN.sub(_tell, mask(text))))
 
 
 def _map_texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -4,6 +4,8 @@ what it is asked for again and again, and lessons."""
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..team.experiments import RUNNING
+
 if TYPE_CHECKING:
     from ..index.engine import Index
 
@@ -11,14 +13,14 @@ if TYPE_CHECKING:
 class Learned(NamedTuple):
     """Rows of mind-schema(5)."""
 
-    experiments: list[dict[str, Any]]  # v_experiment_status: those that run first
+    experiments: list[dict[str, Any]]  # v_experiment_status: those that run, then the newest
     candidates: list[dict[str, Any]]  # automation_candidates, the most frequent first
     patterns: list[dict[str, Any]]  # the last seen first
     lessons: list[dict[str, Any]]  # the newest first
 
 
 def read(opened: "Iterator[Index]", last: int) -> Learned:
-    """Of candidates, patterns and lessons the `last` so many."""
+    """Of each the `last` so many; of experiments all that run."""
     for index in opened:
         with index:
             newest = (
@@ -29,5 +31,8 @@ def read(opened: "Iterator[Index]", last: int) -> Learned:
                     ("lessons_learned", "at"),
                 )
             )
-            return Learned(index.work_rows("v_experiment_status"), *newest)
+            experiments = index.work_rows("v_experiment_status")
+            running = [row for row in experiments if row["status"] == RUNNING]
+            ended = [row for row in experiments if row["status"] != RUNNING]
+            return Learned([*running, *ended[: -last - 1 : -1]], *newest)
     return Learned([], [], [], [])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from board_home import fill, open_memory, read_records
 from plainmind.board import rendering
-from plainmind.board.links import LiveLinks
+from plainmind.board.links import FileLinks, Links, LiveLinks
 from plainmind.board.pages import find_page, team
 from plainmind.ground.errors import BadData, NoInput
 from plainmind.ground.paths import Home
@@ -29,10 +29,10 @@ def ask(command, memory) -> Callable[..., list]:
     )
 
 
-def show(memory: Memory, part: str = "") -> str:
-    """The page as it is sent."""
+def show(memory: Memory, part: str = "", links: Links = LiveLinks()) -> str:
+    """The page as it is sent, or written."""
     data = rendering.show(team.read(memory, part, {}), memory.env.mask)
-    return rendering.render(find_page("team"), data, LiveLinks(), memory.now(), part=part)
+    return rendering.render(find_page("team"), data, links, memory.now(), part=part)
 
 
 def test_agents_are_those_of_work_xp(memory, ask):
@@ -133,13 +133,12 @@ def test_names_and_words_of_others_stay_inert(tmp_path):
     assert "&lt;script&gt;window.planted" in pages[0] and "\\u202e" in pages[0]
 
 
-def test_a_page_of_files_has_no_form_and_leads_to_every_agent(memory, tmp_path):
-    from plainmind.board import publishing
-
-    publishing.publish(memory, str(tmp_path / "out"))
-    html = (tmp_path / "out" / "management-team.html").read_text()
-    assert "award" not in html and 'href="team.backend.html"' in html
-    assert (tmp_path / "out" / "team.backend.html").exists()
+def test_a_page_of_files_has_no_form_and_leads_to_every_agent(memory):
+    parts = list(team.list_parts(memory))
+    links = FileLinks({("team", part) for part in ["", *parts]})
+    html = show(memory, links=links)
+    assert "award" not in html and "award" not in show(memory, "backend", links)
+    assert len(parts) == 21 and all(f'href="team.{part}.html"' in html for part in parts)
 
 
 def test_a_page_looked_at_again_is_the_same(memory):
