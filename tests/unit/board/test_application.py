@@ -1,0 +1,305 @@
+"""The board's answers: the commands' records, as the memory folder is now, whatever happens to it;
+and nothing is written by looking."""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import threading
+
+import pytest
+from asking import ask, make_board
+from board_home import fill, open_memory, read_records
+from plainmind.board import application, changes
+from plainmind.board.pages import PAGES
+from plainmind.ground.errors import Misconfigured
+from plainmind.index import page_reading, reading, work_reading
+from plainmind.truth.work import journal
+from scene import NOW, TIME
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+@pytest.fixture
+def app(home):
+    fill(home)
+    return make_board(lambda: open_memory(home))
+
+
+ADDRESSES = [page.path for page in PAGES]
+API = {
+    "/api/sessions": "work-session list",
+    "/api/agents": "work-xp",
+    "/api/rl/agent-performance": "work-xp --performance",
+    "/api/gamification/leaderboard": "work-xp --leaderboard xp",
+    "/api/gamification/leaderboard?board=success": "work-xp --leaderboard success",
+    "/api/gamification/agent/backend": "work-xp backend",
+    "/api/gamification/achievements": "work-xp --achievements",
+    "/api/gamification/achievements?agent=backend": "work-xp --achievements backend",
+}
+
+
+def test_answers_to_programs_are_the_commands_records(app, home, command):
+    for address, words in API.items():
+        answer = ask(app, address)
+        said = read_records(command(*words.split(), "--json", "--now", TIME, home=home))
+        found = answer.value if isinstance(answer.value, list) else [answer.value]
+        assert (answer.status, found) == (200, said), address
+        assert said and answer.headers["content-type"] == "application/json"
+        assert ask(app, address, "HEAD").headers == answer.headers
+    (first,) = [row for row in ask(app, "/api/rl/agent-performance").value if row["rewards"]]
+    assert (first["agent"], first["mean_reward"]) == ("backend", 0.8)
+
+
+@pytest.mark.parametrize(
+    ("address", "method", "body", "status", "said"),
+    [
+        ("agents/", "GET", b"", 404, "not found"),
+        ("gamification/agent/nobody", "GET", b"", 404, "no agent 'nobody'"),
+        ("gamification/agent/bakend", "GET", b"", 404, "did you mean 'backend'"),
+        ("gamification/agent/", "GET", b"", 404, ""),
+        ("gamification/agent/..%2fx", "GET", b"", 404, ""),
+        ("gamification/leaderboard?board=fame", "GET", b"", 400, "one of xp, tasks, success"),
+        ("gamification/achievements?agent=A", "GET", b"", 400, "invalid agent"),
+        ("agents", "DELETE", b"", 405, "not allowed"),
+        ("agents", "OPTIONS", b"", 405, "not allowed"),
+        ("gamification/award-xp", "POST", b"", 400, "not JSON"),
+        ("gamification/award-xp", "POST", b"\xff\xfe", 400, "not JSON"),
+        ("gamification/award-xp", "POST", b"[" * 60_000, 400, "not JSON"),
+        ("gamification/award-xp", "POST", b"[]", 400, "not an object"),
+        ("gamification/award-xp", "POST", b"{}", 400, "agent"),
+        ("gamification/award-xp", "POST", b'{"agent":["x"]}', 400, "agent"),
+        ("gamification/award-xp", "POST", b'{"agent":"ghost","amount":1,"reason":"x"}', 404,
+         "no agent"),
+        *[("gamification/award-xp", "POST", b'{"agent":"backend",%s}' % rest, 400, said)
+          for rest, said in (
+              (b'"amount":0,"reason":"x"', "amount"), (b'"amount":1001,"reason":"x"', "amount"),
+              (b'"amount":1.5,"reason":"x"', "amount"), (b'"amount":true,"reason":"x"', "amount"),
+              (b'"amount":"5","reason":"x"', "amount"), (b'"amount":NaN,"reason":"x"', "amount"),
+              (b'"amount":5', "reason"), (b'"amount":5,"reason":""', "reason"),
+              (b'"amount":5,"reason":7', "reason"),
+          )],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_told(home, address, method, body, status, said):
+    app = make_board(lambda: open_memory(home))
+    os.makedirs(home.path("work"))
+    answer = ask(app, f"/api/{address}", method, body)
+    assert (answer.status, list(answer.value)) == (status, ["error"])
+    assert said in answer.value["error"]
+    assert not os.path.exists(home.path("work", "events.jsonl"))
+
+
+def test_an_award_is_a_line_of_the_journal_and_seen_at_once(app, home, monkeypatch):
+    before = ask(app, "/api/gamification/agent/frontend").value["xp"]
+    given = {"agent": "frontend", "amount": 30, "reason": "tidy\n\x1b[31m"}
+    made = ask(app, "/api/gamification/award-xp", "POST", json.dumps(given).encode())
+    assert (made.status, made.value) == (201, {"id": made.value["id"], **given})
+    assert ask(app, "/api/gamification/agent/frontend").value["xp"] == before + 30
+    with open(home.path(journal.PATH)) as file:
+        assert json.loads(file.readlines()[-1])["reason"] == given["reason"]
+    monkeypatch.setenv("MIND_AGENT", "frontend")
+    refused = ask(app, "/api/gamification/award-xp", "POST", json.dumps(given).encode())
+    assert refused.status == 403
+
+
+def digest_of_truth(home):
+    """All that is in the memory folder but the index."""
+    made = hashlib.sha256()
+    for base, folders, names in os.walk(home.root):
+        folders[:] = sorted(name for name in folders if name != "index")
+        for name in sorted(names):
+            with open(os.path.join(base, name), "rb") as file:
+                made.update(f"{base}/{name}".encode() + file.read())
+    return made.hexdigest()
+
+
+def ask_everything(app):
+    for address in (*ADDRESSES, *API):
+        answer = ask(app, address)
+        assert answer.status == 200, (address, answer.text)
+    return ask(app, "/api/agents").body
+
+
+def test_looking_writes_nothing(app, home, monkeypatch):
+    """Nor does it need to, where the folder cannot be written and has no index."""
+    before, real = digest_of_truth(home), os.access
+    found = ask_everything(app)
+    assert digest_of_truth(home) == before
+    shutil.rmtree(home.index)
+
+    def access(path, how):
+        return not (how & os.W_OK and str(path).startswith(home.root)) and real(path, how)
+
+    monkeypatch.setattr(os, "access", access)
+    assert ask_everything(make_board(lambda: open_memory(home))) == found
+    assert digest_of_truth(home) == before and not os.path.exists(home.index)
+
+
+def test_a_folder_that_is_not_there_is_not_made(home):
+    app = make_board(lambda: open_memory(home))
+    for address in (*ADDRESSES, "/api/sessions", "/api/agents", "/api/gamification/achievements"):
+        assert ask(app, address).status == 200, address
+    assert not os.path.exists(home.root)
+    fill(home)  # and is seen when it comes
+    assert ask(app, "/api/sessions").value
+
+
+def test_what_happens_to_the_index_while_it_is_open(app, home):
+    found = ask_everything(app)
+
+    def remove():
+        shutil.rmtree(home.index)
+
+    def damage():
+        for name in os.listdir(home.index):
+            if name == "mind.db":
+                with open(os.path.join(home.index, name), "r+b") as file:
+                    file.write(b"\0" * 4096)
+
+    for happen in (remove, damage):
+        happen()
+        with open(home.path("pins", "pins.md"), "a") as file:
+            file.write("\n")  # so that nothing is given again
+        app = make_board(lambda: open_memory(home))
+        assert ask_everything(app) == found
+
+
+def test_a_damaged_state_is_told_on_its_page_and_hides_no_other(app, home):
+    ids = sorted(os.listdir(home.path("work")))
+    id = next(name for name in ids if name.startswith("session-"))
+    with open(home.path("work", id, "orchestrator.json"), "w") as file:
+        file.write("{")
+    page = ask(app, f"/sessions/{id}")
+    assert page.status == 200 and "orchestrator.json" in page.text
+    assert ask(app, "/api/sessions").status == 200
+
+
+def test_settings_that_are_wrong_are_told_until_they_are_right(app, home):
+    """Each answer is as they are now, and what was secret before is secret still."""
+    path = home.path("config.toml")
+    with open(path) as file:
+        right = file.read()
+    for wrong, said in (("zone = 'Nowhere'", "config.toml:1"), ("x = ", "not valid TOML")):
+        with open(path, "w") as file:
+            file.write(wrong)
+        page, data = ask(app, "/"), ask(app, "/api/agents")
+        assert (page.status, data.status) == (503, 503)
+        assert said in page.text and said in data.value["error"]
+        assert page.headers["refresh"] == "5" and page.headers["retry-after"] == "5"
+        assert ask(app, "/static/board.css").status == 200
+        with open(path, "w") as file:
+            file.write(right)
+        assert ask(app, "/").status == 200
+    with open(path, "w") as file:
+        file.write('zone = "Asia/Tokyo"\n')
+    assert ask(app, "/").status == 200
+    os.rename(home.path(".env"), home.path(".env.away"))
+    os.mkfifo(home.path(".env"))  # nobody waits for it
+    page = ask(app, "/")
+    assert page.status == 500 and home.path(".env") in page.text
+    os.remove(home.path(".env"))
+    assert ask(app, "/").status == 200
+
+
+def test_what_somebody_has_is_not_sent_again(app, home):
+    first = ask(app, "/")
+    again = ask(app, "/", if_none_match=first.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert ask(app, "/api/agents", if_none_match=first.headers["etag"]).status in (200, 304)
+    journal.log(home, [{"type": "praise", "agent": "backend"}], NOW)
+    assert ask(app, "/api/agents", if_none_match=first.headers["etag"]).status == 200
+
+
+def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
+    fill(home)
+    board = application.Board(lambda: open_memory(home))
+    module, made = PAGES[0].module, []
+    read = module.read
+    monkeypatch.setattr(module, "read", lambda *given: made.append(given) or read(*given))
+    threads = [
+        threading.Thread(target=board.answer_page, args=(PAGES[0], "", {}, "")) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+
+
+def test_what_is_given_again_has_its_bounds(home, monkeypatch):
+    fill(home)
+    board = application.Board(lambda: open_memory(home))
+    monkeypatch.setattr(application, "_KEPT", 100_000)
+    for number in range(40):
+        board.answer_page(PAGES[0], "", {"q": str(number)}, "")
+        assert sum(len(body) for _, body in board._kept.values()) == board._size <= 100_000
+    assert 0 < len(board._kept) < 40
+
+
+# --- who watches
+
+
+def watched(board, happen):
+    """The topics that were told while these things happened, one after the other."""
+
+    async def watch():
+        told, events = [], board.watch()
+        await anext(events)
+        for each in happen:
+            each()
+            told.append((await anext(events)).partition("data: ")[2].strip())
+        board.ended.set()
+        return told, [event async for event in events]
+
+    return asyncio.run(asyncio.wait_for(watch(), 30))
+
+
+@pytest.fixture
+def board(home, monkeypatch):
+    fill(home)
+    monkeypatch.setattr(application, "PAUSE", 0.05)
+    return application.Board(lambda: open_memory(home))
+
+
+def test_who_watches_is_told_what_changed_until_the_end(board, home):
+    def write(path, text):
+        def happen():
+            with open(home.path(path), "a") as file:
+                file.write(text)
+
+        return happen
+
+    def break_settings():
+        write("config.toml", "nonsense")()
+        with pytest.raises(Misconfigured):
+            board.open_memory()
+
+    told, rest = watched(
+        board,
+        [
+            lambda: journal.log(home, [{"type": "praise", "agent": "backend"}], NOW),
+            write("knowledge/move.md", "\n"),
+            write("reminders.md", "\n"),
+            write("memory/MEMORY.md", "\n"),
+            break_settings,
+        ],
+    )
+    assert told[:4] == ["work", "knowledge", "reminders", "memory"]
+    assert set(told[4].split()) == set(changes.TOPICS)  # so that it is asked, and tells why
+    assert rest == []
+
+
+def test_looking_is_no_change(board, home, monkeypatch):
+    """Else a page that is asked for because something changed would be asked for again. What was
+    written a moment ago is looked at again, which is left out here."""
+    for module in (reading, work_reading, page_reading):
+        monkeypatch.setattr(module, "UNSETTLED", 0, raising=False)
+    app = make_board(lambda: open_memory(home))
+    ask_everything(app)
+    before = {name: changes.digest(home, open_memory(home).env, [name]) for name in changes.TOPICS}
+    for address in (*ADDRESSES, *API):
+        ask(make_board(lambda: open_memory(home)), address)
+    after = {name: changes.digest(home, open_memory(home).env, [name]) for name in changes.TOPICS}
+    assert after == before

@@ -1,0 +1,112 @@
+"""The board's pages as files: they lead to each other, and what is no page any more goes."""
+
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from board_home import RUNNING, fill
+from hypothesis import given
+from hypothesis import strategies as st
+from plainmind.board import publishing
+from plainmind.board.links import name_file
+from plainmind.board.pages import PAGES, sessions
+from plainmind.ground.errors import BadData, Failure, NotPermitted
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+class Links(HTMLParser):
+    def __init__(self, text: str):
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        assert tag != "form", "nobody answers it"
+        named = dict(attributes)
+        self.found += [named[name] for name in ("href", "src") if named.get(name)]
+
+
+@pytest.fixture
+def memory(home):
+    return fill(home)
+
+
+def test_files_lead_to_each_other_and_nowhere_else(memory, tmp_path):
+    folder = tmp_path / "out"
+    names = publishing.publish(memory, str(folder), pytest.fail)
+    assert "index.html" in names and "management-team.html" in names
+    for name in names:
+        text = (folder / name).read_text()
+        assert text.startswith("<!doctype html>") and "data-live" not in text
+        for link in Links(text).found:
+            path = unquote(link.partition("#")[0])
+            if not re.match(r"https?://", link):
+                assert not path or (folder / path).is_file(), (name, link)
+    for base, _, files in os.walk(folder):
+        assert os.stat(base).st_mode & 0o777 == 0o700
+        assert {os.stat(os.path.join(base, one)).st_mode & 0o777 for one in files} <= {0o600}
+
+
+def test_the_next_run_takes_out_what_is_no_page_any_more(memory, home, tmp_path):
+    names = publishing.publish(memory, str(tmp_path), pytest.fail)
+    gone = name_file(PAGES[0], f"session-{RUNNING // 1000}")
+    assert gone in names
+    (tmp_path / "mine.html").write_text("mine")
+    (tmp_path / "index.html").write_text("stale")
+    shutil.rmtree(home.path("work", f"session-{RUNNING // 1000}"))
+    # somebody else's list takes out nothing that is not a page's name
+    with open(tmp_path / publishing.LIST, "a") as file:
+        file.write("../outside.html\n/etc/passwd\nmine.txt\n")
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path.parent / "outside.html").write_text("mine")
+    again = publishing.publish(memory, str(tmp_path), pytest.fail)
+    assert set(names) - set(again) == {gone} and not (tmp_path / gone).exists()
+    assert (tmp_path / "index.html").read_text() != "stale"
+    for kept in (tmp_path / "mine.html", tmp_path / "mine.txt", tmp_path.parent / "outside.html"):
+        assert kept.read_text() == "mine"
+
+
+def test_a_link_in_the_folder_leads_nothing_elsewhere(memory, tmp_path):
+    folder, other = tmp_path / "out", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    (other / "file").write_text("mine")
+    (folder / "index.html").symlink_to(other / "file")
+    (folder / publishing.LIST).symlink_to(other / "file")
+    publishing.publish(memory, str(folder), pytest.fail)
+    assert (other / "file").read_text() == "mine" and not (folder / "index.html").is_symlink()
+    shutil.rmtree(folder / "static")
+    (folder / "static").symlink_to(other)
+    with pytest.raises(NotPermitted, match="static: a link"):
+        publishing.publish(memory, str(folder), pytest.fail)
+    assert os.listdir(other) == ["file"]
+
+
+def test_a_page_that_fails_is_told_and_stops_no_other(memory, tmp_path, monkeypatch):
+    def read(*given):
+        raise BadData("it is damaged")
+
+    monkeypatch.setattr(sessions, "read", read)
+    found: list[Failure] = []
+    names = publishing.publish(memory, str(tmp_path), found.append)
+    assert found and {failure.what for failure in found} == {"it is damaged"}
+    assert "it is damaged" in (tmp_path / name_file(PAGES[0])).read_text()
+    assert "cost.html" in names
+
+
+parts = st.text(min_size=1, max_size=120) | st.sampled_from(
+    ["a/b", "a~b", "A/b", "a.b", "a:b", "a b", "É", "é", "e\u0301", "..", ".", "con", "x" * 300]
+)
+
+
+@given(st.sets(parts, min_size=2, max_size=8))
+def test_no_two_parts_have_one_file(found):
+    """Not even where two cases of a letter are one, and its name is one everywhere."""
+    names = {name_file(PAGES[0], part) for part in found}
+    assert len({name.lower() for name in names}) == len(found)
+    for name in names | {name_file(page) for page in PAGES}:
+        assert re.fullmatch(r"[\w.~-]{1,160}\.html", name, re.ASCII) and name[0] not in ".-"
