@@ -1,7 +1,7 @@
-"""A memory folder with something of everything, for pages of the board: three weeks of a small firm,
-made in this process in a fraction of a second. `fill(home)`; `open_memory(home)` is how a page is
-given it. What is added here is given to every test of the board: keep its figures as they are told
-below, or look who counts them.
+"""A memory folder with something of everything, for pages of the board: three weeks of a small
+firm, made in this process in a fraction of a second. `fill(home)`; `open_memory(home)` is how a
+page is given it. What is added here is given to every test of the board: keep its figures as they
+are told below, or look who counts them.
 """
 
 import json
@@ -66,7 +66,7 @@ REMINDERS = """\
 - [ ] date=2026-01-30 time=17:00 recur=none msg="Send the three invoices" id=rid_INVOICES2345
 - [ ] date=2026-01-29 time=09:00 recur=none msg="Ring the post office" id=rid_POSTOFFICE23
 - [ ] date=2026-01-05 time=08:30 recur=daily msg="Water the plants" id=rid_PLANTS234567
-- [ ] date=2026-01-31 time=10:00 recur=weekly msg="Back up the till" id=rid_BACKUP234567
+- [ ] date=2026-01-08 time=10:00 recur=weekly msg="Back up the till" id=rid_BACKUP234567
 - [ ] date=2026-02-28 time=09:00 recur=monthly msg="Pay the rent" id=rid_RENT23456723
 - [ ] date=2020-02-29 time=12:00 recur=yearly msg="Ben's birthday" id=rid_BIRTHDAY2345
 - [ ] date=2026-02-30 time=09:00 recur=none msg="Nobody's day" id=rid_NOBODY234567
@@ -150,8 +150,8 @@ def _talk(home: Home, tell) -> None:
         log.append(channel, said, at)
     failed = [
         EventDraft(NOW - 3 * HOUR, "user", tell("Draw a plan of the rooms."), {"message_id": "m9"}),
-        EventDraft(NOW - 3 * HOUR + 5000, "system", "the turn failed",
-                   {"error": "the model is unavailable", "for": "m9"}),
+        EventDraft(NOW - 3 * HOUR + 5000, "system", "there was no answer",
+                   {"error": tell("the model is unavailable"), "code": 69, "for": "m9"}),
     ]  # fmt: skip
     log.append("discord-thread/200", failed, NOW - 3 * HOUR)
     window = reader.read_window(home, _window(home, "discord-thread/100"))
@@ -175,7 +175,7 @@ def _write_pages(home: Home, tell) -> None:
 
 
 def _write_reminders(hostile: bool) -> str:
-    """With `hostile`, what a line may hold: no control characters, and quotes behind backslashes."""
+    """With `hostile`, what a line may hold: no control characters, its quotes escaped."""
     if not hostile:
         return REMINDERS
     said = f"{MARKUP} {SCHEME} {SECRET} abc\u202egnp".replace('"', '\\"')
@@ -183,13 +183,13 @@ def _write_reminders(hostile: bool) -> str:
 
 
 def _send_reminders(home: Home) -> None:
-    """One was sent this morning, one is in doubt since yesterday, one failed."""
+    """One was sent this morning; one is in doubt since yesterday, and one failed: they wait."""
     made = deliveries.DeliveryJournal(home.path("remind", "journal.jsonl"))
     day = NOW - NOW % DAY
     for did, id, due in (
         (deliveries.SENT, "rid_PLANTS234567", day + 8 * HOUR + 30 * MINUTE),
         (deliveries.INTENT, "rid_POSTOFFICE23", day - 15 * HOUR),
-        (deliveries.FAILED, "rid_BACKUP234567", day - 6 * DAY - 14 * HOUR),
+        (deliveries.FAILED, "rid_BACKUP234567", day - 14 * HOUR),
     ):
         once = id == "rid_POSTOFFICE23"
         key = deliveries.make_key(id, due, "Ring the post office" if once else None)
@@ -226,7 +226,7 @@ def _log_work(home: Home, tell) -> None:
         {"type": "reward", "at": ago(5), "agent": "backend", "value": 0.8, "task": "t3"},
         {"type": "pr_merged", "at": ago(4), "agent": "backend", "url": "https://example.org/pr/7",
          "repository": "shop"},
-        {"type": "praise", "at": ago(3), "agent": "verification", "reason": tell("did not give up")},
+        {"type": "praise", "at": ago(3), "agent": "verification", "reason": tell("persistence")},
         {"type": "award", "at": ago(2), "agent": "frontend", "amount": 20, "reason": tell("tidy")},
         {"type": "route", "at": ago(1), "task": "update the packages", "decision": "local",
          "rule": "package-updates", "score": 0.9},
@@ -295,3 +295,21 @@ def do(home: Home, at: int, verb: str, *words: str, session: str = "", **options
 def read_records(data: bytes) -> list[Any]:
     """What a command printed with --json."""
     return [json.loads(line) for line in data.splitlines()]
+
+
+def show_page(memory: Memory, name: str, part: str = "", *, live: bool = True, **query: str) -> str:
+    """The HTML of a page, as a board gives it, or as a file of one that was published."""
+    from plainmind.board import pages, rendering
+    from plainmind.board.links import FileLinks, LiveLinks
+
+    page = pages.find_page(name)
+    data = rendering.show(page.module.read(memory, part, query), memory.env.mask)
+    links = LiveLinks() if live else FileLinks({(each.name, "") for each in pages.PAGES})
+    return rendering.render(page, data, links, memory.now(), part=part)
+
+
+def find_harm(html: str) -> list[str]:
+    """What of HOSTILE a browser or a terminal would obey in a page, or should not be told."""
+    harmful = ("<script id", "onerror=", "\x1b", "\x07", "\u202e", "\u2066", "\u200b", SECRET)
+    shown = html.replace("&lt;img src=x onerror=", "")
+    return [text for text in (*harmful, 'href="javascript:', "49 ") if text in shown]

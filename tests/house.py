@@ -85,14 +85,14 @@ PACKAGES = [
         "one turn: the loop, its prompt, skills, bash and its sandbox",
     ),
     _package(
-        "board",
-        "ground formats truth index recall memory reminders team work",
-        "what commands print as pages in a browser and as JSON: their server, and who may ask it",
-    ),
-    _package(
         "surfaces",
         "ground formats truth",
         "where people are: Discord's gateway, the ledger of messages, delivery",
+    ),
+    _package(
+        "board",
+        "ground formats truth index recall memory reminders team work agent surfaces",
+        "what commands print as pages in a browser and as JSON: their server, and who may ask it",
     ),
     _package(
         "cli",

@@ -55,7 +55,7 @@ def _memory(home: Home, env: Environment) -> Iterator[str]:
 
 
 def _care(home: Home, env: Environment) -> Iterator[str]:
-    for folder in ("index", "relay", os.path.join("raw", "maintenance-log")):
+    for folder in ("index", "relay", ".changes", os.path.join("raw", "maintenance-log")):
         yield from _files_of(home.path(folder))
 
 

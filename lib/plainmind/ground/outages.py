@@ -7,7 +7,7 @@ Owns `raw/maintenance-log/outages.json`. Losing it costs one more request, or on
 import json
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import clock, files, stream
 from .errors import UNAVAILABLE, Failure
@@ -16,6 +16,14 @@ from .paths import Home
 MOST = 100  # failures of one command
 LEAST = 1.0  # seconds of quiet that are worth remembering
 LONGEST = clock.DAY  # ms that are obeyed: a clock may have been wrong
+
+
+class Outage(NamedTuple):
+    """A command has failed since then (ms), with this exit code."""
+
+    who: str
+    code: int
+    since: int
 
 
 class Outages:
@@ -54,6 +62,16 @@ class Outages:
             self._write(said=known)
         since = list(over.values()) if isinstance(over, dict) else []
         return min(filter(lambda at: isinstance(at, int), since), default=None)
+
+    def list_ongoing(self) -> list[Outage]:
+        """What is out of order, the first that began first."""
+        found = []
+        for who, said in self._read("said").items():
+            for what, since in said.items() if isinstance(said, dict) else ():
+                code = what.split()[0] if isinstance(what, str) else ""
+                if isinstance(since, int) and code.isdecimal():
+                    found.append(Outage(who, int(code), since))
+        return sorted(found, key=lambda one: one.since)
 
     def _read(self, part: str) -> dict[str, Any]:
         try:

@@ -85,6 +85,15 @@ class Period(NamedTuple):
     last: int
 
 
+class Talk(NamedTuple):
+    """Events of a role in a context."""
+
+    context: str
+    role: str
+    events: int
+    last: int  # of them, ms
+
+
 class Index(Protocol):
     """An open index of a home. It is used in a `with`, which closes it (see Engine.opened)."""
 
@@ -132,6 +141,9 @@ class Index(Protocol):
         """What is known of every page; `page_texts` inside answers as of the same moment."""
 
     def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]: ...
+
+    def talk(self, first: int, last: int) -> list[Talk]:
+        """What was said from one instant to another, the context with the last word first."""
 
     # --- the graph, near-duplicates
 
@@ -251,6 +263,9 @@ class Engine(Protocol):
         """Throw the index away; the next opening makes it again."""
 
     def exists(self, home: Home) -> bool: ...
+
+    def list_set_aside(self, home: Home) -> list[str]:
+        """Names of files of `index/`: damaged indexes that were set aside."""
 
     def discard_set_aside(self, home: Home) -> None:
         """Delete damaged indexes that were set aside."""

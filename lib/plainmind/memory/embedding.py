@@ -92,17 +92,16 @@ def _places(home: Home, refs: list[str]) -> dict[str, tuple[str, int]]:
     return places
 
 
-def status(memory: Memory) -> dict[str, Any]:
+def status(memory: Memory, *, served: bool = False) -> dict[str, Any]:
     """Counts of texts by status, for the model that is set; `serving` is the one that answers.
-    Nothing without a home."""
+    Nothing without a home. `served`: for that one, without opening an embedder."""
     for index in memory.opened():
         with index:
-            serving = index.model()
+            model = serving = index.model()
             try:
-                model = _embedder(memory).model
+                model = model if served else _embedder(memory).model
             except (Unavailable, Misconfigured) as failure:
                 memory.say(str(failure))
-                model = serving
             found = index.status(model)._asdict()
             return {"model": found.pop("model"), "serving": serving, **found}
     return {}

@@ -80,6 +80,7 @@ KEYS = ("id", "date", "time", "recur", "msg", "line", "next", "next_utc")
 
 def to_record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
     """The JSON object of a reminder with an occurrence, the same in every command."""
+    local, utc = (None, None) if instant is None else tell_instant(instant)
     return {
         "id": reminder.id,
         "date": reminder.date.isoformat(),
@@ -87,8 +88,8 @@ def to_record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
         "recur": reminder.recur,
         "msg": reminder.msg,
         "line": reminder.line,
-        "next": None if instant is None else to_local(instant).isoformat(timespec="minutes"),
-        "next_utc": None if instant is None else _utc(instant),
+        "next": local,
+        "next_utc": utc,
     }
 
 
@@ -99,5 +100,30 @@ def to_row(coming: Upcoming) -> str:
     return "\t".join(record[name] for name in ("next", "next_utc", "recur", "id", "msg"))
 
 
-def _utc(instant: int) -> str:
-    return clock.to_text(instant)[:16] + "Z"
+def tell_instant(instant: int) -> tuple[str, str]:
+    """An instant to the minute, local and in UTC."""
+    return to_local(instant).isoformat(timespec="minutes"), clock.to_text(instant)[:16] + "Z"
+
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def describe_recurrence(reminder: Reminder) -> str:
+    """How often, in words: `every day`, `every Monday`, `every month on the 31st or the last day`,
+    `every year on 29 February, else on the 28th`; '' for once."""
+    date = reminder.date
+    if reminder.recur == "none":
+        return ""
+    if reminder.recur == "daily":
+        return "every day"
+    if reminder.recur == "weekly":
+        return f"every {_DAYS[date.weekday()]}"
+    if reminder.recur == "monthly":
+        last = " or the last day" if date.day > 28 else ""
+        return f"every month on the {date.day}{_ending(date.day)}{last}"
+    other = ", else on the 28th" if (date.month, date.day) == (2, 29) else ""
+    return f"every year on {date.day} {date:%B}{other}"
+
+
+def _ending(day: int) -> str:
+    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th") if day not in (11, 12, 13) else "th"

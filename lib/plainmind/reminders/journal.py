@@ -135,6 +135,11 @@ class DeliveryJournal:
             if not line.id and self.steps[key].did in (SENT, DONE)
         ]
 
+    def list_last_steps(self) -> list[tuple[Occurrence, LastStep]]:
+        """Of every occurrence of a reminder what was done last."""
+        steps = ((self._lines[key], step) for key, step in self.steps.items())
+        return [(one, step) for one, step in steps if one.id and step.did != GONE]
+
     def last_step(self, occurrence: Occurrence) -> LastStep | None:
         """What is known of an occurrence.
 

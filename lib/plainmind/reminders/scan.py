@@ -67,13 +67,18 @@ class Scan:
 
     def preview(self) -> Iterator[str]:
         """The messages that a run would send now; nothing is written."""
-        reminders = _name_all(self._read() or [])
-        if late := self._overdue(reminders):
-            for batch in plan_batches(self._due(reminders, late), self.journal, self.setup.now):
-                yield batch.text
+        for batch in plan_batches(self.list_due()[1], self.journal, self.setup.now):
+            yield batch.text
         if untold := self._find_untold():
             name = os.path.basename(self.path)
             yield plan_problems(name, untold, self.journal, self.setup.now).text
+
+    def list_due(self) -> tuple[list[Reminder], list[Due]]:
+        """The reminders of the file, and what of them is to have been sent by now and was not, the
+        oldest first; nothing is written."""
+        reminders = _name_all(self._read() or [])
+        late = self._overdue(reminders)
+        return reminders, self._due(reminders, late) if late else []
 
     def _fire(self) -> None:
         now, waiting = self.setup.now, self.seen.jump is not None

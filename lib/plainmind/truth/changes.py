@@ -95,9 +95,9 @@ def _write(home: Home, made: LastingChange, state: str) -> str:
     return path
 
 
-def list_kept(home: Home, *, fresh: bool = False) -> list[KeptChange]:
+def list_kept(home: Home, *, fresh: bool = False, dry: bool = False) -> list[KeptChange]:
     """The changes that are kept, oldest first; `fresh`: only those that were not named yet. What
-    has got too old goes."""
+    has got too old goes, unless this is a `dry` run."""
     found = []
     now = clock.system_now()
     for name in list_names(home):
@@ -111,8 +111,9 @@ def list_kept(home: Home, *, fresh: bool = False) -> list[KeptChange]:
         except (OSError, BadData):
             continue
         if not now - KEPT[state] <= one.change.instant <= now + clock.DAY:
-            with suppress(OSError):
-                os.unlink(home.path(FOLDER, name))
+            if not dry:
+                with suppress(OSError):
+                    os.unlink(home.path(FOLDER, name))
         else:
             found.append(one)
     return sorted(found, key=lambda one: one.change.instant)
@@ -155,14 +156,16 @@ def find(home: Home, id: str, state: str) -> KeptChange:
     raise NoInput(what, cure=f"see 'agent-changes'; they are kept {kept} days")
 
 
-def list_held(home: Home) -> list[KeptChange]:
+def list_held(home: Home, *, dry: bool = False) -> list[KeptChange]:
     """The changes that are kept, oldest first, without those whose new lines a person took out by
-    hand: these are let go, and had no undo any more. What a later change took out can come back."""
+    hand: these are let go (unless `dry`), and had no undo any more. What a later change took out
+    can come back."""
     found: list[KeptChange] = []
     returning: dict[str, set[bytes]] = {}  # lines that an undo of what is newer brings back
-    for one in reversed(list_kept(home)):
+    for one in reversed(list_kept(home, dry=dry)):
         if one.state == MADE and not one.fresh and _is_taken_out(home, one, returning):
-            drop(home, one)
+            if not dry:
+                drop(home, one)
             continue
         found.append(one)
         for file in one.change.files if one.state == MADE else ():

@@ -33,10 +33,13 @@ class BoardPage(NamedTuple):
 
 #: in the order in which people look
 PAGES = (
-    BoardPage("sessions", "Sessions", "/", ("work",), has_parts=True),
+    BoardPage("today", "Today", "/", ("log", "work", "knowledge", "reminders", "care")),
+    BoardPage("sessions", "Sessions", "/sessions", ("work",), has_parts=True),
     BoardPage("team", "Team", "/management-team.html", ("work",), has_parts=True),
     BoardPage("log", "Log", "/log", ("log",), has_parts=True),
+    BoardPage("reminders", "Reminders", "/reminders", ("reminders",)),
     BoardPage("cost", "Cost", "/cost", ("log", "work")),
+    BoardPage("health", "Health", "/health", ("log", "work", "knowledge", "reminders", "care")),
 )  # fmt: skip
 
 

@@ -129,11 +129,15 @@ def exists(home: Home) -> bool:
     return os.path.exists(_path(home))
 
 
+def list_set_aside(home: Home) -> list[str]:
+    names = sorted(os.listdir(home.index)) if os.path.isdir(home.index) else []
+    there = (name for name in names if ".bad" in name and name.startswith("mind.db"))
+    return [name for name in there if not os.path.isdir(os.path.join(home.index, name))]
+
+
 def discard_set_aside(home: Home) -> None:
-    for name in os.listdir(home.index) if os.path.isdir(home.index) else ():
-        path = os.path.join(home.index, name)
-        if ".bad" in name and name.startswith("mind.db") and not os.path.isdir(path):
-            os.unlink(path)
+    for name in list_set_aside(home):
+        os.unlink(os.path.join(home.index, name))
 
 
 def rebuild(home: Home) -> None:

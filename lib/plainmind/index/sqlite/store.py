@@ -17,7 +17,7 @@ from . import events, words
 from .index_file import Damaged, IndexFile, Outdated
 
 if TYPE_CHECKING:
-    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, Period, RemovedHashes
+    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, Period, RemovedHashes, Talk
     from ..graph import Graph
 
 
@@ -132,6 +132,12 @@ class Store(IndexFile):
         from . import pages
 
         return pages.texts(self.db, ids)
+
+    def talk(self, first: int, last: int) -> "list[Talk]":
+        self.look_at_logs()
+        from . import talk
+
+        return talk.between(self.db, first, last)
 
     def graph(self) -> "Graph":
         self.look_at_pages()

@@ -1,0 +1,326 @@
+"""Whether all is well with a memory folder and with what keeps it: one line a subject, each with
+the command that cures it. Made of what commands print and write down; reads, and writes nothing.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any, NamedTuple
+
+from .. import __version__
+from ..formats import copies
+from ..ground import clock, errors, schedules, zone
+from ..ground.errors import Failure
+from ..ground.nights import Nights
+from ..ground.outages import Outages
+from ..memory import Memory, care, embedding
+from ..reminders import file as reminders_file
+from ..reminders import last_scan, past, scan
+from ..surfaces.discord import dead_letters, presence
+from ..truth.pages import maintenance, page_files
+
+OK, WARNING, FAILED, IDLE = "ok", "warning", "failed", "idle"
+RIGHT = scan.RIGHT  # a clock before that is wrong
+LATE = 10 * 60_000  # ms that a reminder may wait before somebody should look
+LETTERS = 7 * clock.DAY  # ms for which what could not be delivered is told of
+FREE = 10**9, 10**8  # bytes that should be free, and that must
+SHARE = 0.03  # of the disk that should be free, if that is less
+_AGE = 5 * 60.0  # seconds after which the disk is looked at again
+_MOST = 50_000  # files that are counted
+
+
+class HealthCheck(NamedTuple):
+    subject: str
+    state: str  # ok, warning or failed; idle: not in use
+    what: str
+    cure: str = ""  # a command, or what to do
+
+
+class FolderSize(NamedTuple):
+    name: str
+    files: int
+    bytes: int
+
+
+class DiskUse(NamedTuple):
+    free: int  # bytes
+    total: int
+    folders: list[FolderSize]  # the largest first
+    cut: bool  # there are more files than were counted
+    copies: list[str]  # what synchronisers and colliding saves left beside files
+
+
+class Overview(NamedTuple):
+    checks: list[HealthCheck]
+    counts: dict[str, Any]  # as `mem-index --status`
+    vectors: dict[str, Any]  # as `mem-embed --status`, of the model that answers
+    disk: DiskUse
+
+
+def look(memory: Memory, waiting: list[past.PastReminder]) -> Overview:
+    """Look at all of it. `waiting`: reminders that were due and wait to be sent."""
+    said: list[str] = []
+    heard = memory._replace(say=said.append)
+    checks: list[HealthCheck] = []
+
+    def ask(subject: str, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return question()
+        except (Failure, OSError) as error:
+            checks.append(HealthCheck(subject, FAILED, str(error), "mem-index --status"))
+            return {}
+
+    counts = ask("Index", lambda: care.state(heard))
+    vectors = ask("Vectors", lambda: embedding.status(heard, served=True)) if counts else {}
+    machine = _look_at_machine(memory)
+    checks += _check_index(memory, counts, said)
+    checks += _check_vectors(vectors)
+    checks += _check_reminders(memory, waiting)
+    checks += _check_nights(memory)
+    checks += _check_schedules(memory, machine.jobs)
+    checks += _check_relay(memory)
+    checks += _check_machine(memory, machine.disk)
+    checks += _check_outages(memory)
+    return Overview(checks, counts, vectors, machine.disk)
+
+
+def list_concerns(found: Overview) -> list[HealthCheck]:
+    """What is not as it should be, the worst first."""
+    bad = [one for one in found.checks if one.state in (WARNING, FAILED)]
+    return sorted(bad, key=lambda one: one.state != FAILED)
+
+
+def tell_versions() -> dict[str, str]:
+    import sqlite3
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"Plainmind": __version__, "Python": python, "SQLite": sqlite3.sqlite_version}
+
+
+# --- the index
+
+
+def _check_index(memory: Memory, index: dict[str, Any], said: list[str]) -> Iterator[HealthCheck]:
+    if not os.path.isdir(memory.home.root):
+        yield HealthCheck("Index", IDLE, "there is no memory folder yet", "agent-turn 'Hello'")
+        return
+    aside = memory.engine.list_set_aside(memory.home)
+    if said and not aside:
+        yield HealthCheck("Index", WARNING, said[0])
+    elif index:
+        yield HealthCheck("Index", OK, f"{index['turns']:,} events, {index['knowledge pages']:,} "
+                          "pages")  # fmt: skip
+    if aside:
+        what = f"set aside as damaged or foreign: {', '.join(aside)}"
+        path = memory.home.shell_path("index", aside[0])
+        yield HealthCheck("Damaged indexes", WARNING, what, f"rm {path}")
+
+
+def _check_vectors(vectors: dict[str, Any]) -> Iterator[HealthCheck]:
+    if not vectors:
+        return
+    if count := vectors["failed"]:
+        what = f"{count:,} texts were refused by the model: {vectors['last_error']}"
+        yield HealthCheck("Vectors", WARNING, what, "mem-embed --retry-failed")
+    elif vectors["pending"] and vectors["last_error"]:
+        what = f"{vectors['pending']:,} texts wait for a vector: {vectors['last_error']}"
+        yield HealthCheck("Vectors", WARNING, what, "mem-embed")
+    elif vectors["pending"]:
+        what = f"{vectors['pending']:,} texts wait for a vector, and are found by their words"
+        yield HealthCheck("Vectors", OK, what, "mem-embed")
+    else:
+        yield HealthCheck("Vectors", OK, f"{vectors['ok']:,} texts, by {vectors['serving']}")
+
+
+# --- what runs by itself
+
+
+def _check_reminders(memory: Memory, waiting: list[past.PastReminder]) -> Iterator[HealthCheck]:
+    now = memory.now()
+    if other := scan.find_other_host(memory.settings["remind.host"]):
+        yield HealthCheck("Reminders", IDLE, other)
+        return
+    seen = last_scan.load(last_scan.path_of(memory.home))
+    late = [one for one in waiting if now - one.due > LATE]
+    if seen.told:
+        cure = f"see {reminders_file.locate(memory.home, memory.env)}"
+        yield HealthCheck("Reminders", FAILED, f"nothing is fired: {seen.told}", cure)
+    elif seen.jump is not None:
+        what = "nothing is fired: the clock jumped, and no second scan has agreed with it yet"
+        yield HealthCheck("Reminders", WARNING, what, "remind-scan")
+    elif late:
+        what = f"{len(late):,} due and not sent"
+        yield HealthCheck("Reminders", FAILED, what, "remind-scan --dry-run")
+    elif seen.boot:
+        yield HealthCheck("Reminders", OK, "all that was due was sent")
+    else:
+        what = "no scan has run here: nothing is sent"
+        needed = os.path.exists(reminders_file.locate(memory.home, memory.env))
+        yield HealthCheck("Reminders", WARNING if needed else IDLE, what, "make install-cron")
+
+
+#: jobs of the night, and what each is for
+_NIGHTLY = {
+    "mem-lint logs": ("Logs", "mem-lint --logs", "no log was altered"),
+    "mem-lint": ("Pages", "mem-lint", "pages are as they should be"),
+    "mem-lint prune apply": ("Retention", "mem-lint --prune", "old pages were deleted"),
+}
+
+
+def _check_nights(memory: Memory) -> Iterator[HealthCheck]:
+    now, nights = memory.now(), Nights(memory.home)
+    for job, (subject, command, good) in _NIGHTLY.items():
+        last = nights.find_last(job, now)
+        day = f"in the night to {last.day}" if last.due else "last night"
+        if not last.day:
+            yield HealthCheck(subject, IDLE, "never done by a schedule", command)
+        elif last.due and _count_days(last.day, now) > 1:
+            yield HealthCheck(subject, WARNING, f"last done {day}", command)
+        elif last.code:
+            state = FAILED if job == "mem-lint logs" else WARNING
+            yield HealthCheck(subject, state, f"problems were found {day}", command)
+        else:
+            yield HealthCheck(subject, OK, f"{good} ({day})" if last.code == 0 else f"done {day}")
+
+
+def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iterator[HealthCheck]:
+    if not jobs:
+        what = "nothing of ours is in your crontab or among your launch agents"
+        cure = "make install-launchd" if sys.platform == "darwin" else "make install-cron"
+        yield HealthCheck("Schedules", WARNING, what, cure)
+    else:
+        missing = [job for job in schedules.JOBS if job not in {one.command for one in jobs}]
+        missing = [job for job in missing if job != "discord-relay"]
+        told = ", ".join(dict.fromkeys(one.where for one in jobs))
+        what = f"not scheduled: {', '.join(missing)}" if missing else f"all jobs, in {told}"
+        yield HealthCheck("Schedules", WARNING if missing else OK, what)
+    if notice := maintenance.audit_notice(memory.home, memory.now()):
+        yield HealthCheck("Audit", WARNING, notice.removeprefix("(notice) "), "mem-audit")
+
+
+def _count_days(day: str, now: int) -> int:
+    """Nights since that one."""
+    try:
+        return (zone.to_day(now) - date.fromisoformat(day)).days
+    except ValueError:
+        return 1 << 20
+
+
+def _check_relay(memory: Memory) -> Iterator[HealthCheck]:
+    sign, now = presence.read_sign(memory.home, memory.now()), memory.now()
+    restart = "discord-relay --status || systemctl --user restart discord-relay"
+    if sign is None:
+        yield HealthCheck("Relay", IDLE, "no relay has run here", "discord-relay")
+    else:
+        yield HealthCheck("Relay", OK if sign.alive else FAILED, str(sign),
+                          "" if sign.alive else restart)  # fmt: skip
+    dead = [one for one in dead_letters.read(memory.home) if now - one.at <= LETTERS]
+    if dead:
+        last = dead[-1]
+        what = f"{len(dead):,} undelivered in 7 days; the last in {last.context}: {last.why}"
+        path = memory.home.shell_path("relay", "dead.jsonl")
+        yield HealthCheck("Undelivered answers", WARNING, what, f"tail -n 1 {path}")
+
+
+# --- the machine
+
+
+def _check_machine(memory: Memory, disk: DiskUse) -> Iterator[HealthCheck]:
+    wanted = min(FREE[0], int(disk.total * SHARE))
+    state = FAILED if disk.free < FREE[1] else WARNING if disk.free < wanted else OK
+    cure = "" if state == OK else f"du -sh {memory.home.shell_path()}/*"
+    if disk.total:
+        yield HealthCheck("Disk", state, f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.0f} GB "
+                          "are free", cure)  # fmt: skip
+    now, fixed = memory.now(), memory.env.get("MIND_NOW")
+    told = f"{zone.to_local(now):%Y-%m-%d %H:%M}, {zone.name()}"
+    if now < RIGHT:
+        yield HealthCheck("Clock", FAILED, f"{told}: it is wrong", "date")
+    elif fixed:
+        yield HealthCheck("Clock", WARNING, f"{told}: MIND_NOW holds it still", "unset MIND_NOW")
+    else:
+        yield HealthCheck("Clock", OK, told)
+    for complaint in memory.env.complaints:
+        yield HealthCheck("Secrets", WARNING, complaint)
+    if os.path.isdir(memory.home.root) and os.stat(memory.home.root).st_mode & 0o077:
+        what = "others on this machine can look into the memory folder"
+        yield HealthCheck("Privacy", WARNING, what, f"chmod 700 {memory.home.shell_path()}")
+    if disk.copies:
+        names = ", ".join(disk.copies[:3]) + (" …" if len(disk.copies) > 3 else "")
+        what = f"{len(disk.copies):,} kept beside the file they are of: {names}"
+        yield HealthCheck("Conflicts", WARNING, what, "compare them, then delete the copy")
+
+
+def _check_outages(memory: Memory) -> Iterator[HealthCheck]:
+    """What goes wrong again and again, of commands that say it once."""
+    now = memory.now()
+    for one in Outages(memory.home).list_ongoing():
+        since = f"{zone.to_local(min(one.since, now)):%Y-%m-%d %H:%M}"
+        why = errors.EXIT_CODES.get(one.code, f"exit code {one.code}").partition(";")[0]
+        what = f"has failed since {since}: {why}"
+        yield HealthCheck(one.who, WARNING, what, one.who)
+
+
+class _Machine(NamedTuple):
+    """What takes long to find out."""
+
+    at: float
+    disk: DiskUse
+    jobs: list[schedules.InstalledJob]
+
+
+_known: dict[str, _Machine] = {}  # by home
+
+
+def _look_at_machine(memory: Memory) -> _Machine:
+    """As it was within the last five minutes."""
+    root, now = memory.home.root, clock.monotonic()
+    known = _known.get(root)
+    if known is None or now - known.at > _AGE:
+        jobs = schedules.find_jobs(memory.env.get("XDG_CONFIG_HOME"))
+        known = _known[root] = _Machine(now, _measure(memory), jobs)
+    return known
+
+
+def _measure(memory: Memory) -> DiskUse:
+    home, root = memory.home, memory.home.root
+    while not os.path.isdir(root) and root != os.path.dirname(root):
+        root = os.path.dirname(root)
+    use = shutil.disk_usage(root)
+    folders, left = [], _MOST
+    try:
+        names = sorted(os.listdir(home.root))
+    except OSError:
+        names = []
+    for name in names:
+        found = _add_up(home.path(name), left)
+        left -= found[0]
+        folders.append(FolderSize(name, *found))
+    folders.sort(key=lambda one: -one.bytes)
+    beside = {home.root, home.path("pins"),
+              os.path.dirname(reminders_file.locate(home, memory.env))}  # fmt: skip
+    kept = [*page_files.find_copies(home)] if names else []
+    for folder in sorted(filter(os.path.isdir, beside)):
+        full = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+        kept += [one for one in full if one.endswith(".md") and copies.is_copy(one)]
+    short = (one.removeprefix(f"{home.root}{os.sep}") for one in kept)
+    return DiskUse(use.free, use.total, folders, left <= 0, list(dict.fromkeys(short)))
+
+
+def _add_up(path: str, most: int) -> tuple[int, int]:
+    """Files and their bytes, of a file or of a folder; links are not followed."""
+    count = total = 0
+    if not os.path.isdir(path) or os.path.islink(path):
+        return 1, os.lstat(path).st_size
+    for folder, _, names in os.walk(path):
+        for name in names:
+            if count >= most:
+                return count, total
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+                count += 1
+            except OSError:
+                continue
+    return count, total

@@ -1,0 +1,158 @@
+"""Reminders: a month of them, what comes next, what was sent, what is wrong with the file."""
+
+import calendar
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from ...formats.reminder import reminder as grammar
+from ...formats.reminder.reminder import Contents, Reminder
+from ...ground import zone
+from ...ground.errors import BadData, Failure
+from ...memory import Memory
+from ...reminders import agenda, file, past
+
+MOST = 1000  # occurrences of a month
+ON_A_DAY = 4  # that are open; more are a click away
+COMING, PAST = 100, 30  # on one page
+FIRST_YEAR = 1970
+_MONTH = re.compile(r"(\d{4})-(\d\d)", re.ASCII)
+
+
+def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
+    problems: list[str] = []
+    now, today = memory.now(), zone.to_day(memory.now())
+    first = parse_month(query.get("month", ""), today)
+    contents = read_contents(memory, problems)
+    done = list_past(memory, problems)
+    coming = list(agenda.list_upcoming(contents.reminders, now))
+    path = file.locate(memory.home, memory.env)
+    by_day, cut = _sort_into_days(first, contents.reminders, done, now)
+    waiting = [one for one in done if one.waits]
+    return {
+        "problems": problems,
+        "findings": [(f"{path}:{one.line}", one.reason) for one in contents.problems],
+        "hidden": contents.hidden,
+        "path": path,
+        "month": f"{first:%B %Y}",
+        "this_month": (first.year, first.month) == (today.year, today.month),
+        "earlier": _name_month(first - timedelta(1)) if first > date(FIRST_YEAR, 1, 1) else "",
+        "later": _name_month(first + timedelta(31)) if first < date(9999, 12, 1) else "",
+        "weeks": _draw_month(first, today, by_day),
+        "cut": cut,
+        "count": len(contents.reminders),
+        "coming": [describe(one, now) for one in coming[:COMING]],
+        "past": [describe_past(one) for one in waiting + [p for p in done if not p.waits][:PAST]],
+    }
+
+
+def parse_month(text: str, today: date) -> date:
+    """The first day of a month, YYYY-MM; of this one for ''."""
+    if not text:
+        return today.replace(day=1)
+    match = _MONTH.fullmatch(text)
+    if not match or not 1 <= int(match[2]) <= 12 or int(match[1]) < FIRST_YEAR:
+        raise BadData(f"'{text}' is not a month", cure="write one such as 2026-02")
+    return date(int(match[1]), int(match[2]), 1)
+
+
+def read_contents(memory: Memory, problems: list[str]) -> Contents:
+    """The reminders file. Where it cannot be read, a problem, and no reminders."""
+    path = file.locate(memory.home, memory.env)
+    if not memory.env.get("REMINDERS_FILE") and not os.path.lexists(path):
+        return Contents([], [])  # nobody waits for an editor's save
+    try:
+        return grammar.parse(file.read(memory.home, path))
+    except (Failure, OSError) as error:
+        problems.append(str(error))
+        return Contents([], [])
+
+
+def list_past(memory: Memory, problems: list[str]) -> list[past.PastReminder]:
+    """As `remind-list --past`."""
+    if not os.path.isdir(memory.home.path("remind")) and not memory.env.get("REMINDERS_FILE") \
+            and not os.path.lexists(file.locate(memory.home, memory.env)):  # fmt: skip
+        return []
+    grace, now = memory.settings["remind.grace"], memory.now()
+    said: list[str] = []
+    try:
+        found = past.list_past(
+            memory.home, memory.env, grace, now, lambda failure: said.append(str(failure))
+        )
+    except (Failure, OSError) as error:
+        said.append(str(error))
+        found = []
+    problems += [text for text in said if text not in problems]
+    return found
+
+
+def describe(coming: agenda.Upcoming, now: int) -> dict[str, Any]:
+    """An occurrence, as its command's record, with words."""
+    words = agenda.describe_recurrence(coming.reminder)
+    record = agenda.to_record(coming.reminder, coming.instant)
+    return {**record, "at": coming.instant, "words": words, "late": coming.instant < now}
+
+
+def describe_past(one: past.PastReminder) -> dict[str, Any]:
+    return {**past.to_record(one), "instant": one.due}
+
+
+def _name_month(day: date) -> str:
+    return f"{day.year:04}-{day.month:02}"
+
+
+Days = dict[int, list[dict[str, Any]]]
+
+
+def _sort_into_days(
+    first: date, reminders: Iterable[Reminder], done: list[past.PastReminder], now: int
+) -> tuple[Days, bool]:
+    """Day of the month -> what was due then, and what is to come; whether there is more."""
+    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
+    start, end = zone.start_of(first), zone.end_of(last)
+    since = max(now, start)
+    found: Days = {}
+
+    def add(instant: int, msg: str | None, state: str, words: str) -> None:
+        local = zone.to_local(instant)
+        entry = {"time": f"{local:%H:%M}", "msg": msg, "state": state, "words": words}
+        found.setdefault(local.day, []).append(entry)
+
+    for one in reversed(done):
+        if start <= one.due <= end:
+            add(one.due, one.reminder.msg if one.reminder else None, one.state, "")
+    # what fires once and is late comes first in the agenda, in whichever month
+    there = [r for r in reminders if r.recur != "none" or _is_ahead(r, since)]
+    count = 0
+    for coming in agenda.list_upcoming(there, since, MOST + 1, end) if since <= end else ():
+        count += 1
+        if count <= MOST:
+            words = agenda.describe_recurrence(coming.reminder)
+            add(coming.instant, coming.reminder.msg, "", words)
+    return found, count > MOST
+
+
+def _is_ahead(reminder: Reminder, since: int) -> bool:
+    first = agenda.find_upcoming(reminder, since)
+    return first is not None and first >= since
+
+
+def _draw_month(first: date, today: date, by_day: Days) -> list[list[dict[str, Any] | None]]:
+    """Weeks from Monday on; None is a day of another month."""
+    weeks = []
+    for week in calendar.Calendar().monthdayscalendar(first.year, first.month):
+        row: list[dict[str, Any] | None] = []
+        for number in week:
+            if not number:
+                row.append(None)
+                continue
+            day, entries = first.replace(day=number), by_day.get(number, [])
+            row.append({
+                "day": number, "date": day.isoformat(), "name": f"{day:%A}, {number} {day:%B}",
+                "is_today": day == today, "is_past": day < today,
+                "entries": entries[:ON_A_DAY], "more": entries[ON_A_DAY:],
+            })  # fmt: skip
+        weeks.append(row)
+    return weeks

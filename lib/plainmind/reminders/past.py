@@ -1,0 +1,78 @@
+"""What became of reminders: sent, failed, in doubt, or due and not sent. Writes nothing."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..formats.reminder.reminder import Reminder
+from ..ground import clock
+from ..ground.environment import Environment
+from ..ground.errors import Failure
+from ..ground.paths import Home
+from .agenda import tell_instant
+from .delivery import ScanSetup
+from .journal import DONE, FAILED, INTENT, KEPT, SENT, Occurrence
+from .messages import Due
+from .scan import Scan
+
+#: of the JSON object of what was due
+KEYS = ("id", "msg", "recur", "due", "due_utc", "state", "at", "waits")
+_STATES = {INTENT: "in doubt", FAILED: "failed", SENT: "sent", DONE: "sent"}
+
+
+class PastReminder(NamedTuple):
+    """An occurrence that was due. `reminder` is None where its line is not in the file any more."""
+
+    occurrence: Occurrence
+    reminder: Reminder | None
+    state: str  # sent; failed or in doubt, of the last attempt; missed, or overdue: there was none
+    at: int  # ms, when that was found or done; 0 for never
+    waits: bool  # for the next scan
+
+    @property
+    def due(self) -> int:
+        return self.occurrence.due
+
+
+def list_past(
+    home: Home, env: Environment, grace: float, now: int, report: Callable[[Failure], None]
+) -> list[PastReminder]:
+    """What was due in the last 30 days, and all that waits, the last first. `grace` in hours, of
+    remind.grace. Reported is why the file is not to be acted upon."""
+    ms = int(grace * 3600 * clock.SECOND)
+    setup = ScanSetup(home, env, ms, now, math.inf, lambda: None, report, lambda text: None)
+    scan = Scan(setup)
+    reminders, due = scan.list_due()
+    by_id = {one.id: one for one in reminders}
+    found = {
+        occurrence.key: PastReminder(
+            occurrence, by_id.get(occurrence.id), _STATES[step.did], step.at, False
+        )
+        for occurrence, step in scan.journal.list_last_steps()
+        if step.did in _STATES and setup.now - KEPT <= occurrence.due <= setup.now
+    }
+    for one in due:
+        tried = scan.journal.last_step(one.occurrence)
+        state = _STATES[tried.did] if tried and tried.did in _STATES else _name_state(one)
+        at = tried.at if tried else 0
+        found[one.occurrence.key] = PastReminder(one.occurrence, one.reminder, state, at, True)
+    return sorted(found.values(), key=lambda one: (one.due, one.occurrence.key), reverse=True)
+
+
+def _name_state(due: Due) -> str:
+    return "missed" if due.missed else "overdue"
+
+
+def to_record(one: PastReminder) -> dict[str, Any]:
+    """Its JSON object (KEYS)."""
+    local, utc = tell_instant(one.due)
+    msg, recur = (one.reminder.msg, one.reminder.recur) if one.reminder else (None, None)
+    at = clock.to_text(one.at) if one.at else None
+    return dict(zip(KEYS, (one.occurrence.id, msg, recur, local, utc, one.state, at, one.waits)))
+
+
+def to_row(one: PastReminder) -> str:
+    """`2026-03-29T02:00`, `2026-03-29T01:00Z`, state, id, message, with tabs between."""
+    record = to_record(one)
+    msg = (record["msg"] or "").replace("\t", " ")
+    return "\t".join((record["due"], record["due_utc"], one.state, record["id"], msg)).rstrip("\t")

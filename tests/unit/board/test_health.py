@@ -1,0 +1,201 @@
+"""The page of health: each subject as it stands, by what the commands print and write down."""
+
+import json
+import os
+
+import board_home
+import pytest
+import vault
+from plainmind.board import checks
+from plainmind.board.pages import health as page
+from plainmind.ground import schedules
+from plainmind.ground.nights import Nights
+from plainmind.ground.outages import Outages
+from scene import NOW, TIME
+
+DAY = board_home.DAY
+CRONTAB = [
+    "* * * * * '/home/ann/plain mind/bin'/remind-scan --home '/home/ann/mind'",
+    "* * * * * '/home/ann/plain mind/bin'/mem-embed --quiet --home '/home/ann/mind'",
+    "17 * * * * '/home/ann/plain mind/bin'/mem-lint --logs --nightly --home '/home/ann/mind'",
+    "27 * * * * '/home/ann/plain mind/bin'/mem-lint --prune --apply --nightly --home '/x'",
+    "37 * * * * '/home/ann/plain mind/bin'/mem-lint --nightly --home '/home/ann/mind'",
+]
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch, tmp_path):
+    """A machine with all jobs in its crontab, and much room."""
+    monkeypatch.setattr(schedules, "read_crontab", lambda: CRONTAB)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: checks_use(10**11))
+    monkeypatch.setattr(checks, "_known", {})
+    return monkeypatch
+
+
+def look(home, **given) -> dict[str, tuple[str, str]]:
+    """Subject -> (state, cure)."""
+    found = page.read(board_home.open_memory(home, **given), "", {})
+    return {one.subject: (one.state, one.cure) for one in (*found["concerns"], *found["well"])}
+
+
+def put(home, path: str, text: str, mode: int = 0o600) -> None:
+    board_home._put(home, path, text)
+    os.chmod(home.path(path), mode)
+
+
+def put_json(home, path: str, **value) -> None:
+    put(home, path, json.dumps(value) + "\n")
+
+
+def end_night(job: str, days: int, code: int):
+    return lambda home: Nights(home).note(job, NOW - days * DAY, code)
+
+
+def beat(home, pid: int) -> None:
+    put(home, "relay/alive", f"{TIME} {pid}\n")
+    os.utime(home.path("relay/alive"), (NOW / 1000, NOW / 1000))
+
+
+REMIND = '- [ ] date=2026-01-30 time={} recur=none msg="x" id=a\n'
+SEEN = {"boot": "b"}
+#: what is done to an empty home, the subject, its state, and a part of what cures it
+SITUATIONS = {
+    "in order": (lambda home: None, "Index", "ok", ""),
+    "logs never checked": (lambda home: None, "Logs", "idle", "mem-lint --logs"),
+    "logs checked": (end_night("mem-lint logs", 0, 0), "Logs", "ok", ""),
+    "logs altered": (end_night("mem-lint logs", 0, 1), "Logs", "failed", "mem-lint --logs"),
+    "yesterday, not yet tonight": (end_night("mem-lint logs", 1, 0), "Logs", "ok", ""),
+    "not for days": (end_night("mem-lint logs", 3, 0), "Logs", "warning", "mem-lint --logs"),
+    "findings": (end_night("mem-lint", 0, 1), "Pages", "warning", "mem-lint"),
+    "a night of an earlier version": (
+        lambda home: put(home, "raw/maintenance-log/nights.json", '{"mem-lint":"2026-01-30"}'),
+        "Pages", "ok", ""),
+    "no scan, no reminders": (lambda home: None, "Reminders", "idle", "make install-cron"),
+    "no scan": (lambda home: put(home, "reminders.md", REMIND.format("20:00")),
+                "Reminders", "warning", "make install-cron"),
+    "a scan": (lambda home: put_json(home, "remind/seen.json", **SEEN), "Reminders", "ok", ""),
+    "not sent": (lambda home: put(home, "reminders.md", REMIND.format("14:00")),
+                 "Reminders", "failed", "remind-scan --dry-run"),
+    "due this minute": (
+        lambda home: (put(home, "reminders.md", REMIND.format("14:20")),
+                      put_json(home, "remind/seen.json", **SEEN)),
+        "Reminders", "ok", ""),
+    "the clock jumped": (lambda home: put_json(home, "remind/seen.json", boot="b", jump=7),
+                         "Reminders", "warning", "remind-scan"),
+    "the file is suspicious": (
+        lambda home: put_json(home, "remind/seen.json", boot="b", told="it is empty"),
+        "Reminders", "failed", "reminders.md"),
+    "another host": (lambda home: put(home, "config.toml", '[remind]\nhost = "nobody.example"\n'),
+                     "Reminders", "idle", ""),
+    "no relay": (lambda home: None, "Relay", "idle", "discord-relay"),
+    "a relay": (lambda home: beat(home, os.getpid()), "Relay", "ok", ""),
+    "a dead relay": (lambda home: beat(home, 2**22 + 1), "Relay", "failed", "systemctl"),
+    "dead letters": (
+        lambda home: put(home, "relay/dead.jsonl", "torn\n[]\n" + json.dumps(
+            {"at": TIME, "context": "discord-channel/7", "of": [1], "why": "no"}) + "\n"),
+        "Undelivered answers", "warning", "relay/dead.jsonl"),
+    "open .env": (lambda home: put(home, ".env", "A=b\n", 0o644), "Secrets", "warning", ""),
+    "open home": (lambda home: os.chmod(home.root, 0o755), "Privacy", "warning", "chmod 700"),
+    "a set-aside index": (lambda home: put(home, "index/mind.db.20260101T000000Z.1.bad", "x"),
+                          "Damaged indexes", "warning", "rm "),
+    "a foreign index": (lambda home: put(home, "index/mind.db", "not a database" * 100),
+                        "Damaged indexes", "warning", "rm "),
+    "a save that collided": (
+        lambda home: put(home, "reminders (conflict 20260130T140000Z).md", "x"),
+        "Conflicts", "warning", "compare"),
+    "an outage": (lambda home: Outages(home).begin("mem-embed", "69 abc", NOW - DAY),
+                  "mem-embed", "warning", "mem-embed"),
+    "an audit is due": (
+        lambda home: put_json(home, "raw/maintenance-log/last-forget.json", writes=0, total=30,
+                              first="2026-01-01T00:00:00.000Z", time=""),
+        "Audit", "warning", "mem-audit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_a_situation(home, name):
+    make, subject, state, cure = SITUATIONS[name]
+    os.makedirs(home.root, 0o700)
+    make(home)
+    found = look(home)
+    assert found[subject][0] == state
+    assert cure in found[subject][1] and bool(cure) == bool(found[subject][1])
+    others = {one: state for one, (state, _) in found.items() if one != subject}
+    assert {"failed", "warning"}.isdisjoint(others.values()), others
+
+
+@pytest.mark.parametrize(
+    ("lines", "missing"),
+    [
+        (CRONTAB, ""),
+        (["# " + line for line in CRONTAB], "nothing of ours"),
+        (CRONTAB[1:], "not scheduled: remind-scan"),
+        (CRONTAB[:4], "not scheduled: mem-lint --nightly"),
+        (CRONTAB[:2] + CRONTAB[3:], "not scheduled: mem-lint --logs"),
+        (["0 9 * * * echo remind-scan-not"], "nothing of ours"),
+    ],
+)
+def test_schedules(home, machine, lines, missing):
+    live = [line for line in lines if not line.startswith("#")]
+    machine.setattr(schedules, "read_crontab", lambda: live)
+    found = page.read(board_home.open_memory(home), "", {})
+    told = [one.what for one in found["concerns"] if one.subject == "Schedules"]
+    assert [missing in what for what in told] == [True] * bool(missing)
+
+
+def test_launch_agents_and_units_are_schedules_too(home, machine, tmp_path):
+    machine.setattr(schedules, "read_crontab", list)
+    for name in [*schedules.JOBS.values()][:5]:
+        path = tmp_path / "Library" / "LaunchAgents" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert look(home)["Schedules"][0] == "ok"
+    unit = tmp_path / "config" / schedules.UNIT
+    unit.parent.mkdir(parents=True)
+    unit.write_text("")
+    assert schedules.find_jobs(str(tmp_path / "config"))[-1].command == "discord-relay"
+
+
+@pytest.mark.parametrize(("free", "state"), [(5e10, "ok"), (5e8, "warning"), (5e7, "failed")])
+def test_the_disk(home, machine, free, state):
+    machine.setattr(checks.shutil, "disk_usage", lambda path: checks_use(int(free)))
+    assert look(home)["Disk"][0] == state
+
+
+def checks_use(free: int):
+    from collections import namedtuple
+
+    return namedtuple("usage", "total used free")(10**12, 10**12 - free, free)
+
+
+def test_it_says_what_the_commands_print(home, command):
+    memory = board_home.fill(home)
+    found = page.read(memory, "", {})
+    (printed,) = board_home.read_records(command("mem-index", "--status", "--json", home=home))
+    assert found["index"] == printed
+    (status,) = board_home.read_records(command("mem-embed", "--status", "--json", home=home))
+    assert {**status, "model": ""} == found["vectors"]
+    sizes = {one.name: (one.files, one.bytes) for one in found["disk"].folders}
+    files = vault.contents(home.path("knowledge"))
+    assert sizes["knowledge"] == (5, sum(len(data) for data, _ in files.values()))
+    assert found["used"] == sum(size for _, size in sizes.values())
+
+
+def test_an_empty_home_is_not_made(home):
+    html = board_home.show_page(board_home.open_memory(home), "health")
+    assert "agent-turn" in html and not os.path.exists(home.root)
+
+
+def test_nothing_is_written_and_nothing_hostile_is_obeyed(home):
+    memory = board_home.fill(home, hostile=True)
+    put(home, "relay/dead.jsonl", json.dumps(
+        {"at": TIME, "context": "a/b", "why": board_home.HOSTILE}))  # fmt: skip
+    page.read(memory, "", {})
+    before = {
+        path: file for path, file in vault.contents(home.root).items() if "index/" not in path
+    }
+    html = board_home.show_page(memory, "health")
+    assert board_home.find_harm(html) == [] and "window.planted" in html
+    after = {path: file for path, file in vault.contents(home.root).items() if "index/" not in path}
+    assert after == before
