@@ -20,7 +20,8 @@ def listen(address: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 is any that is free. Usage for an address that is not of
     this machine."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
+    # its protocol named, or asyncio leaves Nagle's algorithm on: 40 ms more for each answer
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((address, port))
