@@ -262,16 +262,17 @@ def read_lines(
             lost, rest = len(rest), b""
 
 
-def holds(home: Home, id: str) -> bool:
-    """Whether a line of the journal has this id, by its bytes: for a remark, not for a figure."""
-    wanted = re.compile(rb'"id" ?: ?"%s"' % re.escape(id).encode())
+def holds(home: Home, value: str, *, key: str = "id", stop: int = sys.maxsize) -> bool:
+    """Whether a line of the journal has this id, or a name of another key, by its bytes up to
+    `stop`: for a remark, not for a figure."""
+    wanted = re.compile(rb'"%s" ?: ?"%s"' % (key.encode(), re.escape(value).encode()))
     try:
         with open_file(home) as file:
             rest = b""
-            while piece := file.read(PIECE):
+            while piece := file.read(min(PIECE, stop)):
                 if wanted.search(rest + piece):
                     return True
-                rest = piece[-100:]
+                rest, stop = piece[-100:], stop - len(piece)
     except FileNotFoundError:
         pass
     return False
