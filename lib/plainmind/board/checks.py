@@ -157,7 +157,8 @@ def _check_reminders(memory: Memory, waiting: list[past.PastReminder]) -> Iterat
         yield HealthCheck("Reminders", OK, "all that was due was sent")
     else:
         what = "no scan has run here: nothing is sent"
-        needed = os.path.exists(reminders_file.locate(memory.home, memory.env))
+        path = reminders_file.locate(memory.home, memory.env)
+        needed = os.path.exists(path) and os.path.getsize(path) > 0
         yield HealthCheck("Reminders", WARNING if needed else IDLE, what, "make install-cron")
 
 
