@@ -8,10 +8,12 @@ from board_home import fill, open_memory, read_records
 from plainmind.board import rendering
 from plainmind.board.links import FileLinks, Links, LiveLinks
 from plainmind.board.pages import find_page, team
+from plainmind.ground import clock
 from plainmind.ground.errors import BadData, NoInput
 from plainmind.ground.paths import Home
 from plainmind.memory import Memory
 from plainmind.team.achievements import ACHIEVEMENTS
+from plainmind.truth.work import journal
 from plainmind.work import standings
 from scene import NOW, TIME
 
@@ -75,6 +77,17 @@ def test_an_agents_page_is_its_record_and_how_far_it_is(memory, ask):
     tasks = [row["description"] for row in shown["history"].tasks]
     assert tasks == [f"Invoices {days}" for days in range(team.LAST)]
     assert [row["value"] for row in shown["history"].rewards] == [0.8]
+
+
+def test_the_last_tasks_are_those_of_the_last_hours(tmp_path):
+    memory = open_memory(Home(str(tmp_path)))
+    task = {"type": "task", "agent": "ux", "status": "completed"}
+    journal.log(memory.home, [
+        {**task, "id": id, "at": clock.to_text(NOW - ago), "description": id}
+        for id, ago in (("z", 9000), ("m", 1000), ("a", 5000))
+    ], NOW)  # fmt: skip
+    tasks = team.read(memory, "ux", {})["history"].tasks
+    assert [row["id"] for row in tasks] == ["m", "a", "z"]
 
 
 def test_xp_by_day_adds_up_to_all_xp(memory, ask):
