@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..team.experiments import RUNNING
+from ..team.patterns import REPETITION
 
 if TYPE_CHECKING:
     from ..index.engine import Index
@@ -15,7 +16,7 @@ class Learned(NamedTuple):
 
     experiments: list[dict[str, Any]]  # v_experiment_status: those that run, then the newest
     candidates: list[dict[str, Any]]  # automation_candidates, the most frequent first
-    patterns: list[dict[str, Any]]  # the last seen first
+    patterns: list[dict[str, Any]]  # the last seen first, without the candidates
     lessons: list[dict[str, Any]]  # the newest first
 
 
@@ -23,7 +24,7 @@ def read(opened: "Iterator[Index]", last: int) -> Learned:
     """Of each the `last` so many; of experiments all that run."""
     for index in opened:
         with index:
-            newest = (
+            candidates, patterns, lessons = (
                 index.work_rows(name, last=last, by=by)[::-1]
                 for name, by in (
                     ("automation_candidates", "count"),
@@ -31,8 +32,10 @@ def read(opened: "Iterator[Index]", last: int) -> Learned:
                     ("lessons_learned", "at"),
                 )
             )
+            known = {(REPETITION, row["normal"]) for row in candidates}
+            patterns = [row for row in patterns if (row["kind"], row["subject"]) not in known]
             experiments = index.work_rows("v_experiment_status")
             running = [row for row in experiments if row["status"] == RUNNING]
             ended = [row for row in experiments if row["status"] != RUNNING]
-            return Learned([*running, *ended[: -last - 1 : -1]], *newest)
+            return Learned([*running, *ended[: -last - 1 : -1]], candidates, patterns, lessons)
     return Learned([], [], [], [])

@@ -93,8 +93,8 @@ def test_the_last_tasks_are_those_of_the_last_hours(tmp_path):
 def test_xp_by_day_adds_up_to_all_xp(memory, ask):
     gains = team.read(memory, "", {})["gains"]
     sums = [sum(row[at] or 0 for row in gains.rows) for at in range(1, len(gains.columns) + 1)]
-    xp = {record["agent"]: record["xp"] for record in ask() if record["xp"]}
-    assert dict(zip(gains.columns, sums)) == xp
+    xp = {record["agent"]: record["xp"] for record in ask()}
+    assert dict(zip(gains.columns, sums)) == {"Engineering": sum(xp.values())}
     assert len(gains.rows) == team.DAYS and gains.rows[-1][0] == TIME[:10]
     one = team.read(memory, "frontend", {})["gains"]
     assert one.columns == ["frontend"] and sum(row[1] or 0 for row in one.rows) == xp["frontend"]
@@ -107,7 +107,13 @@ def test_who_holds_an_achievement(memory, ask):
 
 
 def test_what_was_learned_is_there(memory):
+    at = clock.to_text(NOW)
+    said = {"type": "user_command", "at": at, "command": "Update the packages"}
+    journal.log(memory.home, [said, said], NOW)
     learned = team.read(memory, "", {})["learned"]
+    (candidate,) = learned.candidates
+    assert (candidate["count"], candidate["example"]) == (3, "update the packages")
+    assert candidate["normal"] not in {row["subject"] for row in learned.patterns}
     (experiment,) = learned.experiments
     assert (experiment["status"], experiment["samples"]) == ("double_down", 10)
     assert experiment["mean"] == pytest.approx(2.775)

@@ -28,7 +28,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "teams": group_by_team(found),
         "all": add_up(None, found),
         "streak": max((one.streak for one in found), default=0),
-        "gains": _chart(memory, gains),
+        "gains": _chart(memory, _add_teams(gains, found), "team"),
         "boards": [{"name": name, "rows": rows[:LEADERS]} for name, rows in boards.items()],
         "achievements": [_tell_holders(one, found) for one in ACHIEVEMENTS],
         "learned": learning.read(memory.opened(), LAST),
@@ -50,16 +50,21 @@ def _read_agent(memory: Memory, one: AgentFigures) -> dict[str, Any]:
     return {
         "one": one,
         "record": standings.row_of_agent(one, people=False).record,
-        "gains": _chart(memory, gains),
+        "gains": _chart(memory, gains, "agent"),
         "reached": sorted((row for row in told if row["at"]), key=lambda row: row["at"])[::-1],
         "open": [row for row in told if not row["at"]],
         "history": experience.read_history(memory.opened(), one.agent, LAST),
     }
 
 
-def _chart(memory: Memory, gains: list[dict[str, Any]]) -> pivot.Pivot:
+def _chart(memory: Memory, gains: list[dict[str, Any]], column: str) -> pivot.Pivot:
     days = [day.name for day in list_days(memory.now(), DAYS)]
-    return pivot.by_day(gains, days, "agent", "xp")
+    return pivot.by_day(gains, days, column, "xp")
+
+
+def _add_teams(gains: list[dict[str, Any]], found: list[AgentFigures]) -> list[dict[str, Any]]:
+    teams = {one.agent: one.team or "in no team" for one in found}
+    return [{**row, "team": teams.get(row["agent"], "in no team")} for row in gains]
 
 
 def _tell_holders(one: Any, found: list[AgentFigures]) -> dict[str, Any]:
