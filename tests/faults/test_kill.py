@@ -16,7 +16,10 @@ BY_NAME = {writer.name: writer for writer in WRITERS}
 
 
 #: writers with so many system calls that `make test` leaves them to `make faults`
-LONG = {"vectors", "vectors of what is taken out", "the first page of a home"}
+LONG = {
+    "vectors", "vectors of what is taken out", "the first page of a home",
+    "a decision by past success",
+}  # fmt: skip
 #: one that has next to nothing to do, because it was done
 DONE = {"a task that is there"}
 #: what is said of a file that power could take
@@ -64,6 +67,8 @@ def test_every_death(writer, tmp_path):
         ("a bullet in a person's index", "in_place", "", "b''"),
         ("a bullet in a person's index", "", "unrecovered", ".swap"),
         ("an audit done", "unsynced", "", f"last-audit.json {ENDED}"),
+        ("the first decision of a home", "unsynced", "", f"work/events.jsonl {ENDED}"),
+        ("the first decision of a home", "halves", "", "not valid JSON"),
         ("an event of work", "unsynced", "", f"work/events.jsonl {ENDED}"),
         ("the first event of work", "unsynced_folders", "", f"work/events.jsonl {ENDED}"),
         ("an event of work", "halves", "", "a line is torn"),

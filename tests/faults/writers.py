@@ -6,7 +6,7 @@ A new command is one more line in WRITERS.
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from plainmind.formats.log import pins, window_heads
@@ -15,7 +15,7 @@ from plainmind.formats.work import journal as work_grammar
 from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
-from plainmind.ground.errors import BadData
+from plainmind.ground.errors import BadData, Failure
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache, embedding, engine_in_use
@@ -25,6 +25,7 @@ from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.resident import journal, trust
 from plainmind.truth.work import journal as work_journal
 from plainmind.truth.work import sessions
+from plainmind.work import routes
 from scene import NOW, STAMP, TIME
 
 CONTEXT = "test/kill"
@@ -483,6 +484,27 @@ def work_is(*ids: str, before: tuple[str, ...] = (), torn: int = 0):
     return check
 
 
+def a_route(before: int):
+    """What was there is there, and whole decisions: each can be made again from its line, and what
+    was printed of it is what a replay prints."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        refused: list[Failure] = []
+        made = dict.fromkeys(map(json.dumps, map(routes.to_record, _replay(home, refused))))
+        rows = [row for row in work_journal.read(home) if not isinstance(row, BadData)]
+        assert not refused and len(rows) == before + len(made), (refused, rows)
+        assert set(map(json.dumps, map(json.loads, printed))) <= set(made), "printed, and not so"
+        assert len(made) <= 2 and (made or not ended), f"no decision: {made}"
+
+    return check
+
+
+def _replay(home: Home, refused: list[Failure]) -> Iterator[dict]:
+    for decision, difference in routes.read_decisions(home, "", refused.append):
+        assert not difference and decision["decision"] == "local", (decision, difference)
+        yield decision
+
+
 SESSION = "session-1769783035"
 STATE = f"work/{SESSION}/backend.json"
 _DONE = {"completedTasks": [{"description": "migrate", "status": "completed"}]}
@@ -491,7 +513,12 @@ _ME = ["--agent", "backend", "--now", TIME]
 
 _SAID = ["one", "one\ntwo", "two\nthree"]  # what is embedded: each turn after the one before it
 _LESSON = b'{"id":"e0","at":"%s","type":"lesson","lesson":"one"}\n' % TIME.encode()
+_REWARD = (
+    b'{"id":"e0","at":"2026-01-29T14:00:00.000Z","type":"reward","agent":"docs","value":1,'
+    b'"kind":"packages","route":"local"}\n'
+)
 _WORK = ["work-log", "task", "agent=backend", "description=x", "id=e1", "--json", "--now", TIME]
+_ROUTE = ["agent-route", "Bump lodash from 4.17.20 to 4.17.21", "--json", "--now", TIME]
 _HERE = ["--context", CONTEXT, "--now", TIME]
 _OLD = [draft.content for draft in BEFORE]
 _LINES = "".join(
@@ -620,6 +647,8 @@ WRITERS = [
         work_is(*(f"e{n}" for n in range(1, 6)), torn=1),
         through="small_batches",
     ),
+    Writer("the first decision of a home", _ROUTE, b"", empty, a_route(0)),
+    Writer("a decision by past success", _ROUTE, b"", with_work(_REWARD), a_route(1)),
     Writer(
         "the end of a run",
         ["work-session", "end", "--session", SESSION, *_ME],
