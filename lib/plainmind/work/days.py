@@ -23,10 +23,10 @@ def list_days(now: int, count: int) -> "list[Period]":
     return [Period(day.isoformat(), zone.start_of(day), zone.end_of(day)) for day in days]
 
 
-def parse_days(words: Sequence[str]) -> int:
+def parse_days(words: Sequence[str], most: int = MOST) -> int:
     """A number of days, as a command or an address has it; DAYS without one. Usage for another."""
     if not words:
         return DAYS
-    if not re.fullmatch("[0-9]{1,9}", text := " ".join(words)) or not 1 <= int(text) <= MOST:
-        raise Usage(f"'{text}' is not a number of days from 1 to {MOST:,}")
+    if not re.fullmatch("[0-9]{1,9}", text := " ".join(words)) or not 1 <= int(text) <= most:
+        raise Usage(f"'{text}' is not a number of days from 1 to {most:,}")
     return int(text)

@@ -14,7 +14,7 @@ FIGURES = (1, 7, 30)  # days
 
 def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     now, asked = memory.now(), query.get("days")
-    count = parse_days([asked] if asked else [])
+    count = parse_days([asked] if asked else [], CHOICES[-1])
     records = costs.read_days(memory.opened(), now, max(count, *FIGURES))
     shown = costs.of_last(records, now, count)
     total, days = costs.add_up(shown), [day.name for day in list_days(now, count)]
