@@ -34,7 +34,8 @@ MARKUP = '<script id="planted">window.planted = 1</script><img src=x onerror=pla
 ANSI = "\x1b[31mred\x1b[0m \x1b]8;;http://example.org\x07link\x1b]8;;\x07"
 BIDI = "abc\u202egnp.exe\u2066 \u200b"
 SCHEME = "[click](javascript:planted()) javascript:planted()"
-HOSTILE = " ".join((MARKUP, ANSI, BIDI, SCHEME, "{{ 7 * 7 }} {% raw %}", SECRET))
+WORD = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz" * 4 + " \u0645\u0631\u062d\u0628\u0627"
+HOSTILE = " ".join((MARKUP, ANSI, BIDI, SCHEME, "{{ 7 * 7 }} {% raw %}", WORD, SECRET))
 
 #: (days before NOW, hour, who, text); one context, whose last day is today
 TALK = [
@@ -178,7 +179,7 @@ def _write_reminders(hostile: bool) -> str:
     """With `hostile`, what a line may hold: no control characters, its quotes escaped."""
     if not hostile:
         return REMINDERS
-    said = f"{MARKUP} {SCHEME} {SECRET} abc\u202egnp".replace('"', '\\"')
+    said = f"{MARKUP} {SCHEME} {WORD} {SECRET} abc\u202egnp".replace('"', '\\"')
     return REMINDERS.replace("Water the plants", said)
 
 
