@@ -34,7 +34,10 @@ MARKUP = '<script id="planted">window.planted = 1</script><img src=x onerror=pla
 ANSI = "\x1b[31mred\x1b[0m \x1b]8;;http://example.org\x07link\x1b]8;;\x07"
 BIDI = "abc\u202egnp.exe\u2066 \u200b"
 SCHEME = "[click](javascript:planted()) javascript:planted()"
-WORD = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz" * 4 + " \u0645\u0631\u062d\u0628\u0627"
+WORD = (
+    "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz" * 4
+    + " \u0645\u0631\u062d\u0628\u0627"
+)
 HOSTILE = " ".join((MARKUP, ANSI, BIDI, SCHEME, "{{ 7 * 7 }} {% raw %}", WORD, SECRET))
 
 #: (days before NOW, hour, who, text); one context, whose last day is today
