@@ -65,7 +65,7 @@ def read_decisions(opened: "Iterator[Index]", now: int, count: int = DAYS) -> li
     """How many tasks of the last so many days agent-route sent where, by which rule: decision,
     rule, count; most first."""
     periods = list_days(now, count)
-    whole = [periods[-1]._replace(name="", first=periods[0].first)]
+    whole = [one._replace(name="", first=periods[0].first) for one in periods[-1:]]
     for index in opened:
         with index:
             found = index.work_sums("routes", whole, ("decision", "rule"), ())
@@ -87,8 +87,8 @@ def add_up(records: Iterable[dict[str, Any]]) -> Cost:
 
 def of_last(records: Iterable[dict[str, Any]], now: int, count: int) -> list[dict[str, Any]]:
     """Those of the last so many days."""
-    first = list_days(now, count)[0].name
-    return [row for row in records if row["day"] >= first]
+    days = {day.name for day in list_days(now, count)}
+    return [row for row in records if row["day"] in days]
 
 
 def group(

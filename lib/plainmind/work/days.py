@@ -15,11 +15,11 @@ DAYS, MOST = 30, 3660
 
 
 def list_days(now: int, count: int) -> "list[Period]":
-    """The person's last so many days, today's the last, by their dates."""
+    """The person's last so many days, today's the last, by their dates; none before year 1."""
     from ..index.engine import Period
 
     today = zone.to_day(now)
-    days = [today - timedelta(back) for back in reversed(range(count))]
+    days = [today - timedelta(back) for back in reversed(range(min(count, today.toordinal() - 1)))]
     return [Period(day.isoformat(), zone.start_of(day), zone.end_of(day)) for day in days]
 
 

@@ -126,3 +126,8 @@ def test_only_the_last_days_are_shown(memory, ask):
     assert cost.read(memory, "", {"days": "1"})["models"].keys() == {
         record["model"] for record in ask(1)
     }
+
+
+def test_before_the_first_year_there_is_no_day(command, memory):
+    command("work-log", "cost", "--now", "0001-01-02", home=memory.home, code=1)
+    assert not cost.read(open_memory(memory.home, now=-62_135_510_400_000), "", {})["some"]
