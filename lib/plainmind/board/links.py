@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup, escape
 
 from ..ground import stream
-from .pages import PAGES, BoardPage, find_page
+from .pages import BoardPage, find_page
 
 #: a reference to a window or a page, with a line or without
 _REF = re.compile(
@@ -25,7 +25,7 @@ _LONGEST = 100  # characters of a part in the name of a file
 class Links(Protocol):
     live: bool  # whether somebody answers: a search, an award, what changes
 
-    def to(self, name: str, part: str = "", **query: str) -> str:
+    def to(self, name: str, part: str = "", /, **query: str) -> str:
         """Where a page or a part of one is; '' when it is nowhere."""
 
     def to_static(self, path: str) -> str:
@@ -35,7 +35,7 @@ class Links(Protocol):
 class LiveLinks:
     live = True
 
-    def to(self, name: str, part: str = "", **query: str) -> str:
+    def to(self, name: str, part: str = "", /, **query: str) -> str:
         page = find_page(name)
         path = f"/{name}/{quote(part)}" if part else page.path
         asked = {key: value for key, value in query.items() if value}
@@ -53,7 +53,7 @@ class FileLinks:
     def __init__(self, published: Collection[tuple[str, str]]):
         self.published = published
 
-    def to(self, name: str, part: str = "", **query: str) -> str:
+    def to(self, name: str, part: str = "", /, **query: str) -> str:
         there = (name, part) in self.published and not any(query.values())
         return quote(name_file(find_page(name), part)) if there else ""
 
@@ -82,8 +82,8 @@ def refer(links: Links, ref: str) -> str:
     path, line = match[1], match[2] or ""
     name, _, part = path.partition("/")
     if name == "knowledge":
-        known = any(page.name == name for page in PAGES)
-        return links.to(name, part.removesuffix(".md")) if known else ""
+        address = links.to(name, part)
+        return f"{address}#L{line}" if address and line else address
     address = links.to("log", part, at=line) if links.live else links.to("log", part)
     return f"{address}#L{line}" if address and line else address
 

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..ground.masks import Mask
-from . import wording
+from . import markdown, wording
 from .links import Links, link_refs, refer
 from .pages import PAGES, BoardPage
 
@@ -74,6 +74,7 @@ def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, par
         "link": links.to,
         "refer": partial(refer, links),
         "linked": partial(link_refs, links),
+        "markdown": partial(markdown.render, links),
         "pages": PAGES,
         "page": page,
         "part": part,

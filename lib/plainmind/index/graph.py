@@ -94,3 +94,14 @@ def _holding(graph: Graph, today: datetime.date, as_of: datetime.date | None) ->
     while at := set().union(*(replacing.get(page, ()) for page in at)) - replaced:
         replaced |= at
     return holding - replaced
+
+
+def list_around(facts: Sequence[Fact], name: str) -> list[Fact]:
+    """Those that say something of a name, and those between the names that they lead to."""
+    key = triple.comparison_key
+    wanted, near = key(name), set()
+    for fact in facts:
+        ends = {key(fact.subject), key(fact.object)}
+        if wanted in ends:
+            near |= ends
+    return [fact for fact in facts if {key(fact.subject), key(fact.object)} <= near]

@@ -37,6 +37,7 @@ PAGES = (
     BoardPage("sessions", "Sessions", "/sessions", ("work",), has_parts=True),
     BoardPage("team", "Team", "/management-team.html", ("work",), has_parts=True),
     BoardPage("log", "Log", "/log", ("log",), has_parts=True),
+    BoardPage("knowledge", "Knowledge", "/knowledge", ("knowledge",), has_parts=True),
     BoardPage("reminders", "Reminders", "/reminders", ("reminders",)),
     BoardPage("cost", "Cost", "/cost", ("log", "work")),
     BoardPage("health", "Health", "/health", ("log", "work", "knowledge", "reminders", "care")),

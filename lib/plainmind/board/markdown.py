@@ -1,0 +1,132 @@
+"""A page's Markdown as HTML: what somebody wrote, or made a model write, so nothing in it runs, is
+fetched, or leads anywhere but to pages of this board and to addresses that are shown as what they
+are."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from markupsafe import Markup
+
+from .links import Links, link_refs, refer
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+LONGEST = 200_000  # characters; a longer text is shown as it stands
+_WIKI = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(#[^\[\]\n|]*)?(?:\|([^\[\]\n]*))?\]\]")
+_NETWORK = ("http", "https", "mailto")
+
+
+def render(
+    links: Links, text: str, targets: Mapping[str, str], line: int = 1, title: str = ""
+) -> Markup:
+    """`targets`: what a link is written as -> the part of the page Knowledge that it means; `line`:
+    the first line's number, after which the blocks are called (`L12`); `title`: of the page, whose
+    heading is not shown twice."""
+    if len(text) > LONGEST:
+        return Markup('<pre class="said" dir="auto">{}</pre>').format(text)
+    reader = _reader()
+    tokens = reader.parse(text)
+    if [token.type for token in tokens[:2]] == ["heading_open", "inline"]:
+        tokens = tokens[3:] if tokens[1].content.strip() == title.strip() else tokens
+    above = 1  # the level of the heading before
+    for at, token in enumerate(tokens):
+        if token.attrs.pop("style", None) == "text-align:right":  # nothing inline is obeyed
+            token.attrSet("class", "n")
+        if token.level == 0 and token.map and token.nesting >= 0:
+            token.attrSet("id", f"L{line + token.map[0]}")
+        if token.type == "heading_open":
+            above = max(2, min(int(token.tag[1]) + 1, above + 1, 6))
+            token.tag = tokens[at + 2].tag = f"h{above}"
+        if token.type == "inline":
+            token.children = _resolve(links, token.children or [], targets)
+    return Markup(reader.renderer.render(tokens, reader.options, {}))
+
+
+@lru_cache(1)
+def _reader() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    reader.validateLink = lambda url: True  # type: ignore[method-assign]  # see _address
+    reader.inline.ruler.before("link", "wiki", _read_wiki)
+    rules = {
+        "table_open": '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n',
+        "table_close": "</table></div>\n",
+    }
+    for name, html in rules.items():
+        reader.add_render_rule(name, lambda self, tokens, at, options, env, html=html: html)
+    return reader
+
+
+def _read_wiki(state: "StateInline", silent: bool) -> bool:
+    """[[name#place|what is shown]], and ![[name]]."""
+    if state.src[state.pos] not in "[!" or not (match := _WIKI.match(state.src, state.pos)):
+        return False
+    if not silent:
+        name = match[2].rstrip("\\").strip()
+        opened = state.push("link_open", "a", 1)
+        opened.attrs = {"href": name}
+        opened.meta = {"wiki": True}
+        state.push("text", "", 0).content = (match[4] or name + (match[3] or "")).strip()
+        state.push("link_close", "a", -1)
+    state.pos = match.end()
+    return True
+
+
+def _resolve(
+    links: Links, tokens: Sequence["Token"], targets: Mapping[str, str]
+) -> list["Token"]:
+    """Links with their addresses, or no links; pictures as words; references lead to places."""
+    found: list[Token] = []
+    opened: list[bool] = []
+    for token in tokens:
+        if token.type == "link_open":
+            address = _address(links, token, targets)
+            opened.append(bool(address))
+            if address:
+                token.attrs = {"href": address}
+                if urlsplit(address).scheme:
+                    token.attrs |= {"rel": "noreferrer noopener nofollow", "class": "away"}
+                found.append(token)
+        elif token.type == "link_close":
+            if opened.pop():
+                found.append(token)
+        elif token.type == "image":
+            shown = token.content or str(token.attrs.get("src", ""))
+            html = Markup('<span class="picture" title="{}">{}</span>')
+            found.append(_to_html(token, html.format(token.attrs.get("src", ""), shown)))
+        elif token.type == "text" and not any(opened):
+            found.append(_to_html(token, link_refs(links, token.content)))
+        elif token.type == "code_inline" and not any(opened) and refer(links, token.content):
+            html = Markup("<code>{}</code>").format(link_refs(links, token.content))
+            found.append(_to_html(token, html))
+        else:
+            found.append(token)
+    return found
+
+
+def _address(links: Links, token: "Token", targets: Mapping[str, str]) -> str:
+    """Where a link may lead; '' for nowhere."""
+    written = str(token.attrs.get("href", ""))
+    if not token.meta.get("wiki"):
+        try:
+            scheme = urlsplit(written).scheme.lower()
+        except ValueError:
+            return ""
+        if scheme:
+            return written if scheme in _NETWORK else ""
+    name = unquote(written).partition("#")[0].removesuffix(".md")
+    if name in targets:
+        return links.to("knowledge", targets[name])
+    return refer(links, unquote(written).removeprefix("../"))
+
+
+def _to_html(token: "Token", html: Markup) -> "Token":
+    """Text that is escaped already."""
+    return token.copy(type="html_inline", content=str(html))
