@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-LONGEST = 200_000  # characters; a longer text is shown as it stands
+LONGEST = 100_000  # characters; a longer text is shown as it stands
 _WIKI = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(#[^\[\]\n|]*)?(?:\|([^\[\]\n]*))?\]\]")
 _NETWORK = ("http", "https", "mailto")
 
@@ -79,9 +79,7 @@ def _read_wiki(state: "StateInline", silent: bool) -> bool:
     return True
 
 
-def _resolve(
-    links: Links, tokens: Sequence["Token"], targets: Mapping[str, str]
-) -> list["Token"]:
+def _resolve(links: Links, tokens: Sequence["Token"], targets: Mapping[str, str]) -> list["Token"]:
     """Links with their addresses, or no links; pictures as words; references lead to places."""
     found: list[Token] = []
     opened: list[bool] = []

@@ -1,6 +1,6 @@
 """Knowledge: the pages and what links them, one page with its text, the graph of triples, and what
-mem-lint, mem-graph --health and mem-audit say. /knowledge/PAGE.md, /knowledge/graph with `name`, and
-/knowledge/health; `q` searches."""
+mem-lint, mem-graph --health and mem-audit say. /knowledge/PAGE.md, /knowledge/graph with `name`,
+and /knowledge/health; `q` searches."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -79,7 +79,8 @@ def _list(memory: Memory, library: Library, query: Mapping[str, str]) -> dict[st
         "always": sum(one.page.tier == "L1" for one in library.pages.values()),
         "size": sum(one.size for one in library.pages.values()),
         "links_between": sum(map(len, library.links.values())),
-        "triples": health.triples, "entities": health.entities, "components": len(health.components),
+        "triples": health.triples, "entities": health.entities,
+        "components": len(health.components),
         "audit": maintenance.read_audit(memory.home, memory.now())._asdict(),
         "problems": [*map(str, library.unread)],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The pages of knowledge as a process knows them that is asked again: each is read when its file has
+"""The pages of knowledge, for a process that is asked again: each is read when its file has
 changed. What links to what, and what takes the place of what. Writes nothing."""
 
 from collections.abc import Mapping, Sequence
