@@ -14,7 +14,7 @@ from ...ground.errors import BadData, Failure
 from ...memory import Memory
 from ...reminders import agenda, file, past
 
-MOST = 1000  # occurrences of a month
+MOST = 500  # occurrences of a month
 ON_A_DAY = 4  # that are open; more are a click away
 COMING, PAST = 100, 30  # on one page
 FIRST_YEAR = 1970
@@ -31,6 +31,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     path = file.locate(memory.home, memory.env)
     by_day, cut = _sort_into_days(first, contents.reminders, done, now)
     waiting = [one for one in done if one.waits]
+    lately = [*waiting[:COMING], *[one for one in done if not one.waits][:PAST]]
     return {
         "problems": problems,
         "findings": [(f"{path}:{one.line}", one.reason) for one in contents.problems],
@@ -42,9 +43,11 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "later": _name_month(first + timedelta(31)) if first < date(9999, 12, 1) else "",
         "weeks": _draw_month(first, today, by_day),
         "cut": cut,
+        "most": MOST,
         "count": len(contents.reminders),
         "coming": [describe(one, now) for one in coming[:COMING]],
-        "past": [describe_past(one) for one in waiting + [p for p in done if not p.waits][:PAST]],
+        "past": [describe_past(one) for one in lately],
+        "waiting_left": len(waiting[COMING:]),
     }
 
 

@@ -49,7 +49,7 @@ CREATE TABLE events (
     bytes     INTEGER NOT NULL,  -- that it has there
     checksum  INTEGER NOT NULL   -- of these (BLAKE2b, 63 bits): they stand before it is shown
 );
-CREATE INDEX events_by_time ON events (unix_ms);
+CREATE INDEX events_by_time ON events (unix_ms, role);
 CREATE INDEX events_by_same ON events (same);
 CREATE INDEX events_by_model ON events (model) WHERE model > 0;
 
