@@ -68,11 +68,13 @@ def to_record(one: PastReminder) -> dict[str, Any]:
     local, utc = tell_instant(one.due)
     msg, recur = (one.reminder.msg, one.reminder.recur) if one.reminder else (None, None)
     at = clock.to_text(one.at) if one.at else None
-    return dict(zip(KEYS, (one.occurrence.id, msg, recur, local, utc, one.state, at, one.waits)))
+    id = "" if " " in one.occurrence.id else one.occurrence.id  # the scan's name for one without
+    return dict(zip(KEYS, (id, msg, recur, local, utc, one.state, at, one.waits)))
 
 
 def to_row(one: PastReminder) -> str:
     """`2026-03-29T02:00`, `2026-03-29T01:00Z`, state, id, message, with tabs between."""
     record = to_record(one)
     msg = (record["msg"] or "").replace("\t", " ")
-    return "\t".join((record["due"], record["due_utc"], one.state, record["id"], msg)).rstrip("\t")
+    columns = (record["due"], record["due_utc"], one.state, record["id"] or "-", msg)
+    return "\t".join(columns).rstrip("\t")

@@ -110,6 +110,14 @@ def test_what_is_not_a_month_is_refused(home, month):
         page.read(write(home), "", {"month": month})
 
 
+def test_a_reminder_without_an_id_is_overdue_without_one(home, command):
+    memory = write(home, '- [ ] date=2026-01-30 time=08:00 recur=none msg="tea"')
+    (one,) = page.read(memory, "", {})["past"]
+    assert (one["id"], one["msg"], one["state"], one["waits"]) == ("", "tea", "overdue", True)
+    printed = command("remind-list", "--past", "--now", TIME, home=home).decode()
+    assert printed == "2026-01-30T08:00\t2026-01-30T08:00Z\toverdue\t-\ttea\n"
+
+
 def test_a_flood_is_bounded_and_said(home):
     memory = write(home, *(line("2026-01-01", "23:00", "daily", f"n{n}", f"id{n}")
                            for n in range(700)))  # fmt: skip
@@ -160,7 +168,7 @@ def test_nothing_is_written_and_nothing_hostile_is_obeyed(home):
 
 def test_its_table_has_names_for_who_does_not_see_it(filled):
     html = board_home.show_page(filled, "reminders")
-    assert 'aria-label="Friday, 30 January"' in html
+    assert '<span class="named">Friday, 30 January</span>' in html
     assert re.search(r'<table class="month" aria-labelledby="month">\s*<thead>', html)
     assert html.count('<th scope="col"><abbr title=') == 7
 
