@@ -12,7 +12,7 @@ import pytest
 from asking import ask, make_board
 from board_home import fill, open_memory, read_records
 from plainmind.board import application, changes
-from plainmind.board.pages import PAGES
+from plainmind.board.pages import PAGES, find_page
 from plainmind.ground.errors import Misconfigured
 from plainmind.index import page_reading, reading, work_reading
 from plainmind.truth.work import journal
@@ -28,6 +28,7 @@ def app(home):
 
 
 ADDRESSES = [page.path for page in PAGES]
+SESSIONS = find_page("sessions")
 API = {
     "/api/sessions": "work-session list",
     "/api/agents": "work-xp",
@@ -204,8 +205,8 @@ def test_settings_that_are_wrong_are_told_until_they_are_right(app, home):
 
 
 def test_what_somebody_has_is_not_sent_again(app, home):
-    first = ask(app, "/")
-    again = ask(app, "/", if_none_match=first.headers["etag"])
+    first = ask(app, SESSIONS.path)
+    again = ask(app, SESSIONS.path, if_none_match=first.headers["etag"])
     assert (again.status, again.body) == (304, b"")
     assert ask(app, "/api/agents", if_none_match=first.headers["etag"]).status in (200, 304)
     journal.log(home, [{"type": "praise", "agent": "backend"}], NOW)
@@ -215,11 +216,11 @@ def test_what_somebody_has_is_not_sent_again(app, home):
 def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
     fill(home)
     board = application.Board(lambda: open_memory(home))
-    module, made = PAGES[0].module, []
+    module, made = SESSIONS.module, []
     read = module.read
     monkeypatch.setattr(module, "read", lambda *given: made.append(given) or read(*given))
     threads = [
-        threading.Thread(target=board.answer_page, args=(PAGES[0], "", {}, "")) for _ in range(8)
+        threading.Thread(target=board.answer_page, args=(SESSIONS, "", {}, "")) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -233,7 +234,7 @@ def test_what_is_given_again_has_its_bounds(home, monkeypatch):
     board = application.Board(lambda: open_memory(home))
     monkeypatch.setattr(application, "_KEPT", 100_000)
     for number in range(40):
-        board.answer_page(PAGES[0], "", {"q": str(number)}, "")
+        board.answer_page(SESSIONS, "", {"q": str(number)}, "")
         assert sum(len(body) for _, body in board._kept.values()) == board._size <= 100_000
     assert 0 < len(board._kept) < 40
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.board import publishing
 from plainmind.board.links import name_file
-from plainmind.board.pages import PAGES, sessions
+from plainmind.board.pages import PAGES, find_page, sessions
 from plainmind.ground.errors import BadData, Failure, NotPermitted
 
+SESSIONS = find_page("sessions")
 pytestmark = pytest.mark.usefixtures("unsynced")
 
 
@@ -53,7 +54,7 @@ def test_files_lead_to_each_other_and_nowhere_else(memory, tmp_path):
 
 def test_the_next_run_takes_out_what_is_no_page_any_more(memory, home, tmp_path):
     names = publishing.publish(memory, str(tmp_path), pytest.fail)
-    gone = name_file(PAGES[0], f"session-{RUNNING // 1000}")
+    gone = name_file(SESSIONS, f"session-{RUNNING // 1000}")
     assert gone in names
     (tmp_path / "mine.html").write_text("mine")
     (tmp_path / "index.html").write_text("stale")
@@ -94,7 +95,7 @@ def test_a_page_that_fails_is_told_and_stops_no_other(memory, tmp_path, monkeypa
     found: list[Failure] = []
     names = publishing.publish(memory, str(tmp_path), found.append)
     assert found and {failure.what for failure in found} == {"it is damaged"}
-    assert "it is damaged" in (tmp_path / name_file(PAGES[0])).read_text()
+    assert "it is damaged" in (tmp_path / name_file(SESSIONS)).read_text()
     assert "cost.html" in names
 
 
@@ -106,7 +107,7 @@ parts = st.text(min_size=1, max_size=120) | st.sampled_from(
 @given(st.sets(parts, min_size=2, max_size=8))
 def test_no_two_parts_have_one_file(found):
     """Not even where two cases of a letter are one, and its name is one everywhere."""
-    names = {name_file(PAGES[0], part) for part in found}
+    names = {name_file(SESSIONS, part) for part in found}
     assert len({name.lower() for name in names}) == len(found)
     for name in names | {name_file(page) for page in PAGES}:
         assert re.fullmatch(r"[\w.~-]{1,160}\.html", name, re.ASCII) and name[0] not in ".-"
