@@ -95,7 +95,7 @@ def test_a_page_that_fails_is_told_and_stops_no_other(memory, tmp_path, monkeypa
     found: list[Failure] = []
     names = publishing.publish(memory, str(tmp_path), found.append)
     assert found and {failure.what for failure in found} == {"it is damaged"}
-    assert "it is damaged" in (tmp_path / name_file(SESSIONS)).read_text()
+    assert "It is damaged" in (tmp_path / name_file(SESSIONS)).read_text()
     assert "cost.html" in names
 
 
