@@ -20,7 +20,7 @@ from plainmind.memory import Memory, drafting, writing
 from plainmind.reminders import journal as deliveries
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
-from plainmind.truth.pages import maintenance
+from plainmind.truth.pages import given
 from plainmind.truth.resident import records
 from plainmind.truth.work import journal
 from plainmind.work import verbs
@@ -175,7 +175,14 @@ def _write_pages(home: Home, tell) -> None:
         head = {"date": clock.to_text(memory.now())[:10], "source": "explicit", **fields}
         head |= {"triples": triples} if triples else {}
         writing.write(memory, drafting.PageDraft(head, tell(body), name), force=True)
-    maintenance.record_recalled(home, NOW - 6 * HOUR, ["knowledge/move.md", "knowledge/ann.md"])
+    window = reader.read_window(home, _window(home, "discord-thread/100"))
+    refs = [f"{window.path}:{block.line}" for block in window.blocks()]
+    events = [
+        given.GivenEvent(refs[6], 0.91, 0.88, 0.94, 0.0, True),
+        given.GivenEvent(refs[0], 0.53, 0.7, 0.24, 0.12, False),
+    ]
+    pages = ["knowledge/move.md", "knowledge/ann.md"]
+    given.record(home, NOW - 6 * HOUR, pages, events, refs[8])
 
 
 def _write_reminders(hostile: bool) -> str:

@@ -102,8 +102,10 @@ class RequestBuilder:
         line = log.attempt.line if log.attempt else 0
         lines = [line for line in (line, *(e.line for e in history[:1])) if line]
         scope = Scope(shown=(log.window, min(lines)) if log.window and lines else None)
-        counted = counted and bool(self.context) and not self.memory.dry
-        blocks = moments.remember(self.memory, message.text, scope, share, counted=counted)
+        told = None
+        if counted and self.context and not self.memory.dry:
+            told = f"{log.window}:{line}" if line else ""
+        blocks = moments.remember(self.memory, message.text, scope, share, counted=told)
         before = [system, *prompt.to_messages(history)]
         if self.profile.plain:
             last = {"role": "user", "content": "\n".join([*filter(None, blocks), text])}

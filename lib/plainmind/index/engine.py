@@ -123,6 +123,9 @@ class Index(Protocol):
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
 
+    def find(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """(path, line) -> the event that begins there, of those that there are."""
+
     def has(self, path: str, line: int, content: str) -> bool:
         """Whether the event that begins at a line has this content."""
 
@@ -217,6 +220,10 @@ class Index(Protocol):
 
     def counts(self) -> dict[str, Any]:
         """Sizes and numbers, as `mem-index --status` prints them."""
+
+    def days(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Local day -> how many events are of it, and how many pages are dated so, days without any
+        left out; pages without a date under ''."""
 
     def rows(self) -> Mapping[str, Iterator[tuple]]:
         """Table -> rows that are the same however an index came about: (path, line, …). They come

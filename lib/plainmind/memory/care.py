@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats.evidence import Scope
 from ..ground import masks, scratch
@@ -12,6 +12,9 @@ from ..index.cache import from_blob
 from ..index.engine import Index
 from ..recall import pages, search
 from . import Memory
+
+if TYPE_CHECKING:
+    from ..truth.pages.given import Counting
 
 ANSWERS = 40  # questions asked of both indexes, about events and about pages
 MOST = 20  # differences told of a table
@@ -32,6 +35,39 @@ def state(memory: Memory, work: str = "taking in") -> dict[str, Any]:
         with index:
             counts = index.counts()
     return counts
+
+
+class DayOfMemory(NamedTuple):
+    """A local day on which something was said, written or recalled, and what there was at its end.
+    A page counts on its date."""
+
+    day: str
+    events: int
+    pages: int
+    all_events: int
+    all_pages: int
+    turns: int  # that were given anything
+    given_events: int
+    given_pages: int
+
+
+def list_days(memory: Memory, counting: "Counting | None" = None) -> list[DayOfMemory]:
+    """The days, oldest first; pages without a date are there from the start. `counting` may know
+    records from before."""
+    from ..truth.pages.given import Counting
+
+    events: dict[str, int] = {}
+    pages: dict[str, int] = {}
+    for index in memory.opened():
+        with index:
+            events, pages = index.days()
+    given = (counting or Counting()).count(memory.home).days
+    found, all_events, all_pages = [], 0, pages.pop("", 0)
+    for day in sorted({*events, *pages, *given}):
+        counts = events.get(day, 0), pages.get(day, 0)
+        all_events, all_pages = all_events + counts[0], all_pages + counts[1]
+        found.append(DayOfMemory(day, *counts, all_events, all_pages, *given.get(day, (0, 0, 0))))
+    return found
 
 
 def rebuild(memory: Memory) -> None:

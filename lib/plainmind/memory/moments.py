@@ -19,9 +19,13 @@ from ..recall.search import Hit, Limits, Moments, Query
 from . import Memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..formats.evidence import IndexedEvent
     from ..formats.reference import Reference
     from ..index.engine import Index
     from ..recall.pages import Policy
+    from ..truth.pages.given import GivenEvent
 
 
 TRIES = 5  # of a recall, whose logs somebody changes at the same time
@@ -112,6 +116,25 @@ def _skipping(memory: Memory, scope: Scope) -> Scope:
     return scope._replace(skip_models=tuple(filter(None, map(str.strip, names))))
 
 
+def find_events(memory: Memory, refs: "Iterable[str]") -> "dict[str, IndexedEvent]":
+    """The events that begin at references, as their files have them now; of others, nothing."""
+    places = {}
+    for ref in refs:
+        path, _, line = ref.rpartition(":")
+        if line.isascii() and line.isdecimal() and len(line) < 13:
+            places[path, int(line)] = ref
+    found: dict[str, IndexedEvent] = {}
+    for index in memory.opened() if places else ():
+        with index:
+            for _ in range(TRIES):
+                ids = index.find(places)
+                if not index.refresh(ids.values()):
+                    rows = index.events(ids.values())
+                    found = {places[place]: rows[id] for place, id in ids.items()}
+                    break
+    return found
+
+
 def replay(session: Any, path: str) -> Moments:
     """What a trace holds. NoInput when it is of this home, whose files no longer hold that."""
     from ..recall import report
@@ -189,11 +212,11 @@ class Share(NamedTuple):
 
 
 def remember(
-    memory: Memory, text: str, scope: Scope, share: Share, *, counted: bool = False
+    memory: Memory, text: str, scope: Scope, share: Share, *, counted: str | None = None
 ) -> list[str]:
     """The blocks that go before a message: of moments, and of pages; '' where there is nothing to
-    say. One look at the index, and one question to the embedder. `counted`: that the pages were
-    given is written down."""
+    say. One look at the index, and one question to the embedder. `counted`: that they were given is
+    written down, and the message's reference, as far as it is known."""
     from ..recall import inject, page_block, pages
 
     past, known = search.NOTHING, pages.NOTHING
@@ -215,12 +238,20 @@ def remember(
         if cost <= most:
             break
         share = share.scaled(0.9 * most / cost)
-    if counted:
-        from ..truth.pages import maintenance
+    if counted is not None:
+        from ..truth.pages import given
 
-        given = [page.found.path for page in excerpts]
-        maintenance.record_recalled(memory.home, memory.now(), given)
+        names = [page.found.path for page in excerpts]
+        events = [_given(moment.hit) for moment in moments]
+        given.record(memory.home, memory.now(), names, events, counted)
     return blocks
+
+
+def _given(hit: Hit) -> "GivenEvent":
+    from ..truth.pages.given import GivenEvent
+
+    _, score, _, recency, penalty, pinned, *_ = pick = hit.pick
+    return GivenEvent(hit.ref, score, pick.relevance, recency, penalty, pinned)
 
 
 def _without_questions(hits: list[Hit], text: str) -> list[Hit]:

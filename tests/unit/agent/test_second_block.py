@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from plainmind.formats.log.injected_blocks import REMEMBERED
 from plainmind.ground import clock, files, tokens
+from plainmind.truth.pages import given as given_records
 from plainmind.truth.pages import maintenance
 from scene import NOW
 from scripted import CONTEXT, call, calls
@@ -177,7 +178,7 @@ def test_which_pages_were_given_is_recorded_with_a_context_only(library, model, 
     ]
     library("Hello?", knowledge_l1_budget=0)
     assert len(records(vault)) == 1, "nothing given, nothing recorded"
-    assert set(maintenance.read_recalled(vault.home)) == {"knowledge/me.md", "knowledge/boiler.md"}
+    assert set(given_records.find_last(vault.home)) == {"knowledge/me.md", "knowledge/boiler.md"}
 
 
 def test_what_the_budget_left_out_is_not_recorded(library, model, vault):

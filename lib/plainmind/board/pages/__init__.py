@@ -36,6 +36,7 @@ PAGES = (
     BoardPage("today", "Today", "/", ("log", "work", "knowledge", "reminders", "care")),
     BoardPage("sessions", "Sessions", "/sessions", ("work",), has_parts=True),
     BoardPage("team", "Team", "/management-team.html", ("work",), has_parts=True),
+    BoardPage("memory", "Memory", "/memory", ("log", "knowledge", "memory", "care")),
     BoardPage("log", "Log", "/log", ("log",), has_parts=True),
     BoardPage("knowledge", "Knowledge", "/knowledge", ("knowledge",), has_parts=True),
     BoardPage("reminders", "Reminders", "/reminders", ("reminders",)),

@@ -90,8 +90,8 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
 
 
 def split(text: str, *, echoes: bool) -> list[tuple[str, bool]]:
-    """`text` as stretches of whole lines, joined by line ends, and whether each was injected: nothing
-    of such lines is left by `strip`."""
+    """`text` as stretches of whole lines, joined by line ends, and whether each was injected:
+    nothing of its lines is left by `strip`."""
     lines = text.split("\n")
     kept = strip(text, keep_lines=True, echoes=echoes).split("\n") if text else lines
     found: list[tuple[list[str], bool]] = []

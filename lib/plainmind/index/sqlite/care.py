@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from ...ground import zone
 from ..reading import utf8
 from . import events, words, work
 from .index_file import VERSION, IndexFile
@@ -72,11 +73,26 @@ def counts(index: IndexFile) -> dict[str, Any]:
         "triples": count("kg_triples"),
         "work events": count("work_lines"),
         "sessions": count("sessions"),
-        "vectors": count("vectors WHERE status = 'ok'"),
+        "vectors": count("vectors") - count("vectors WHERE status <> 'ok'"),
         "model": index.setting("embed_model") or "",
         "words": "fts5" if index.fts5 else "fts4",
         "journal": pragma("journal_mode"),
     }
+
+
+def days(db: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """How many events are of each local day, and how many pages."""
+    # the index by time alone is read: the events of a day, and when the next day's first one was
+    first = "SELECT min(unix_ms) FROM events WHERE unix_ms > ?2"
+    count = f"SELECT count(*), ({first}) FROM events WHERE unix_ms > ?1 AND unix_ms <= ?2"
+    found, last, most = {}, -(1 << 62), zone.last_instant()
+    _, at = db.execute(count, (last, last)).fetchone()
+    while at is not None:
+        day = zone.to_day(min(at, most))
+        end = zone.end_of(day) if at < most else 1 << 62
+        found[day.isoformat()], at = db.execute(count, (last, end)).fetchone()
+        last = end
+    return found, dict(db.execute("SELECT date, count(*) FROM pages GROUP BY date ORDER BY date"))
 
 
 def says(db: sqlite3.Connection, text: str) -> bool:

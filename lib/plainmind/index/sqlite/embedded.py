@@ -114,8 +114,10 @@ def serve(index: IndexFile, model: str) -> None:
 def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
     count = lambda sql, *values: db.execute(f"SELECT count(*) FROM {sql}", values).fetchone()[0]
     to_embed = count(f"events WHERE role IN ({_ROLES})")
-    ok = count("vectors WHERE model = ? AND status = 'ok'", model)
-    failed = count("vectors WHERE model = ? AND status = 'failed'", model)
+    # what is not ok is in an index of its own: of the rest, each row has a vector to read over
+    left = "vectors WHERE model = ? AND status <> 'ok'"
+    ok = count("vectors WHERE model = ?", model) - count(left, model)
+    failed = count(f"{left} AND status = 'failed'", model)
     last = db.execute(
         "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' "
         "ORDER BY next_try LIMIT 1",

@@ -95,6 +95,7 @@ CREATE TABLE vectors (
 );
 CREATE INDEX vectors_answering ON vectors (model, kind, block)
 WHERE status = 'ok' AND embedding IS NOT NULL;
+CREATE INDEX vectors_waiting ON vectors (model, next_try, status) WHERE status <> 'ok';
 
 -- Hashes of texts that were embedded, and that files no longer hold: their vectors are in vectors/
 -- until the next mem-embed.

@@ -103,6 +103,13 @@ class Store(IndexFile):
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]:
         return events.rows(self.db, ids)
 
+    def find(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        self.look_at_logs()
+        found = {place: events.at(self.db, *place) for place in places}
+        there = {place: id for place, id in found.items() if id is not None}
+        rows = self.events(there.values())
+        return {place: id for place, id in there.items() if rows[id].line == place[1]}
+
     def has(self, path: str, line: int, content: str) -> bool:
         id = events.at(self.db, path, line)
         event = self.events([id])[id] if id is not None else None
@@ -248,6 +255,13 @@ class Store(IndexFile):
         from . import care
 
         return care.counts(self)
+
+    def days(self) -> tuple[dict[str, int], dict[str, int]]:
+        self.look_at_logs()
+        self.look_at_pages()
+        from . import care
+
+        return care.days(self.db)
 
     def rows(self) -> dict[str, Iterator[tuple]]:
         self._look_at_all()

@@ -26,7 +26,7 @@ from ...ground.errors import Failure
 from ...ground.paths import Home
 from ...ground.zone import to_day
 from ..log.verify import Finding
-from . import maintenance, page_files
+from . import given, maintenance, page_files
 
 KINDS = tuple("duplicate near-duplicate recalled secret unreadable unsearched unused".split())
 UNUSED_DAYS = 30
@@ -166,10 +166,10 @@ def _near(home: Home) -> Iterator[Finding]:
 
 
 def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Finding]:
-    given, today = maintenance.read_recalled(home), to_day(now)
+    last, today = given.find_last(home), to_day(now)
     for path, one in known.items():
         age = (today - one.day).days if one.day else 0
-        if one.tier == "L2" and path not in given and age > UNUSED_DAYS:
+        if one.tier == "L2" and path not in last and age > UNUSED_DAYS:
             question = "is it worth keeping, or hard to find?"
             what = f"dated {one.day}, and never given to a turn; {question}"
             yield Finding(path, one.lines.get("date", 1), "unused", what)

@@ -2,7 +2,7 @@
 last looked it over.
 
     <YYYY-MM>.jsonl        tombstones: {"time","event":"forgotten","path","sha256","date","rule"}
-    recalled-<YYYY-MM>.jsonl   which pages were given to turns; not synced
+    recalled-<YYYY-MM>.jsonl   what turns were given (given); not synced
     last-forget.json       {"writes": since the last retention, "total": ever, "first": time of
                            the first, "time": of the last retention}
     first-seen.json        how long retention has known each page (first_seen)
@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from ...ground import clock, files, regular
-from ...ground.errors import BadData, Busy
+from ...ground.errors import BadData
 from ...ground.paths import Home
 from ...ground.stream import json_line
 from .foreign import ForeignVault
@@ -75,7 +75,7 @@ def record_retention(home: Home, now: int) -> None:
 
 def map_tombstones(home: Home) -> dict[tuple[str, str], str]:
     """Path and digest of what has a tombstone -> the monthly file that has it."""
-    found = ((month, line) for month in _monthly(home, "") for line in _tombstones(month))
+    found = ((month, line) for month in list_monthly(home, "") for line in _tombstones(month))
     return {(str(line.get("path")), str(line.get("sha256"))): month for month, line in found}
 
 
@@ -95,7 +95,7 @@ def record_forgotten(
 
 
 def read_tombstones(home: Home) -> Iterator[dict[str, Any]]:
-    for name in _monthly(home, ""):
+    for name in list_monthly(home, ""):
         yield from _tombstones(name)
 
 
@@ -103,27 +103,12 @@ def _tombstones(name: str) -> list[dict[str, Any]]:
     return [line for line in _lines(name) if line.get("event") == "forgotten"]
 
 
-def record_recalled(home: Home, now: int, names: list[str]) -> None:
-    """Which pages a turn was given; no turn waits long for that, or fails."""
-    if names:
-        files.make_folder(folder(home))
-        name = os.path.join(folder(home), f"recalled-{clock.to_text(now)[:7]}.jsonl")
-        try:
-            with lock(home):
-                _append(name, {"time": clock.to_text(now), "pages": names}, durable=False)
-        except Busy:
-            pass
-
-
-def read_recalled(home: Home) -> dict[str, str]:
-    """Path of a page -> when it was last given to a turn, as far back as there are records."""
-    last: dict[str, str] = {}
-    for name in _monthly(home, "recalled-"):
-        for line in _lines(name):
-            pages = line.get("pages")
-            for page in pages if isinstance(pages, list) else ():
-                last[str(page)] = max(last.get(str(page), ""), str(line.get("time", "")))
-    return last
+def append_monthly(home: Home, now: int, prefix: str, line: dict[str, Any]) -> None:
+    """A line more of this month's file of a kind; not durable. Busy."""
+    files.make_folder(folder(home))
+    name = os.path.join(folder(home), f"{prefix}{clock.to_text(now)[:7]}.jsonl")
+    with lock(home):
+        _append(name, line, durable=False)
 
 
 class Audit(NamedTuple):
@@ -200,7 +185,8 @@ def _append(name: str, line: dict[str, Any], durable: bool) -> None:
     files.append(name, b"\n" * torn + json_line(line).encode() + b"\n", durable=durable)
 
 
-def _monthly(home: Home, prefix: str) -> list[str]:
+def list_monthly(home: Home, prefix: str) -> list[str]:
+    """The monthly files of a kind, oldest first."""
     try:
         names = sorted(os.listdir(folder(home)))
     except FileNotFoundError:
