@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from plainmind.formats.log.injected_blocks import REMEMBERED
 from plainmind.ground import clock, files, tokens
+from plainmind.truth.log import reader
 from plainmind.truth.pages import given as given_records
 from plainmind.truth.pages import maintenance
 from scene import NOW
@@ -179,6 +180,22 @@ def test_which_pages_were_given_is_recorded_with_a_context_only(library, model, 
     library("Hello?", knowledge_l1_budget=0)
     assert len(records(vault)) == 1, "nothing given, nothing recorded"
     assert set(given_records.find_last(vault.home)) == {"knowledge/me.md", "knowledge/boiler.md"}
+
+
+def test_which_events_were_given_is_recorded_with_how_they_ranked(library, model, vault):
+    """Those of the first block, in its order, with the message's place; no text of theirs."""
+    model.then("Hm.", "Hm.")
+    library(FACT, context="discord-thread/9")
+    library(ASK)
+    (turn,) = given_records.read_last(vault.home, 1)
+    _, marker, body, *_ = model.messages[-1][-1]["content"].split("\n")
+    assert marker == MEMORIES
+    shown = [f"{each['path']}:{each['line']}" for each in json.loads(body)["memories"]]
+    assert [one.ref for one in turn.events] == shown != []
+    event = reader.read_event(vault.home, turn.message)
+    assert event.content == ASK
+    assert all(0 < one.relevance <= 1 and one.score > 0 for one in turn.events)
+    assert FACT not in json.dumps(records(vault))
 
 
 def test_what_the_budget_left_out_is_not_recorded(library, model, vault):

@@ -15,7 +15,7 @@ from ...recall.inject import excerpt
 from ...truth.log import pinning
 from ...truth.pages import given
 
-DAYS = 90  # of growth
+DAYS, LEAST = 90, 14  # of growth
 RECALL_DAYS = 31  # as long as it is recorded
 TURNS, MOST = 12, 10  # that are shown of what was given, and of what was given most often
 PINS, FAULTS, STALE = 50, 20, 10
@@ -58,6 +58,8 @@ def _chart(days: Sequence[DayOfMemory], now: int) -> dict[str, Any]:
     today = zone.to_day(now)
     names = [(today - timedelta(ago)).isoformat() for ago in range(DAYS - 1, -1, -1)]
     known = {day.day: day for day in days}
+    # a young memory is drawn from its first day on
+    names = [name for name in names[:-LEAST] if days and name >= days[0].day] + names[-LEAST:]
     if not any(name in known for name in names):
         names = [day.day for day in days[-DAYS:]]
     before = [day for day in days if names and day.day < names[0]]
