@@ -15,7 +15,7 @@ from ...memory import Memory
 from ...memory import pages as knowledge
 from ...recall.report import Form
 from ...truth.log.verify import Finding
-from ...truth.pages import audit, checking, maintenance, page_files
+from ...truth.pages import audit, checking, given, maintenance, page_files
 from ...truth.pages.known_pages import KnownPage, KnownPages, Library
 from .. import changes, rendering
 
@@ -148,7 +148,7 @@ def _read_page(memory: Memory, library: Library, part: str) -> dict[str, Any]:
             link: _part(other) for link in known.links if (other := library.find(link, path))
         },
         "wrong": [one._asdict() for one in read.problems],
-        "recalled": maintenance.read_recalled(home).get(path, ""),
+        "recalled": given.find_last(home).get(path, ""),
     }  # fmt: skip
 
 
