@@ -112,7 +112,7 @@ class Served:
     def __init__(self, home: Home):
         env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root}
         self.process = subprocess.Popen(
-            [BOARD, "--port", "0", "-q"], env=env, stdout=subprocess.PIPE, text=True
+            [BOARD, "--port", "0"], env=env, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout
         self.host = self.process.stdout.readline().strip()[7:-1]
@@ -149,8 +149,8 @@ def ask(opened: http.client.HTTPConnection, path: str, tag: str = "") -> tuple[f
     began = time.perf_counter()
     opened.request("GET", path, headers={"If-None-Match": tag} if tag else {})
     answer = opened.getresponse()
-    answer.read()
-    assert answer.status in (200, 304), (path, answer.status)
+    told = answer.read().decode()
+    assert answer.status in (200, 304), (path, answer.status, told[told.find("<h1>") :][:300])
     return 1000 * (time.perf_counter() - began), answer.headers["etag"]
 
 
@@ -220,6 +220,8 @@ def measure_clients(home: Home, board: Served, clients: int, seconds: float) -> 
         time.sleep(1)
     spent, late = board.cpu - cpu, board.memory
     ended.set()
+    for thread in threads[clients:]:
+        thread.join()
     took.sort()
     print(
         f"{clients} clients, {seconds:.0f} s: {len(took):,} answers, {took[len(took) // 2]:.0f} ms, "
