@@ -29,6 +29,7 @@ play() {
 @test "work-session" { hide_what_differs; play work-session; }
 @test "work-log" { hide_what_differs; play work-log; }
 @test "work-xp" { hide_what_differs; play work-xp; }
+@test "work-board" { hide_what_differs; play work-board; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
 @test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }
 @test "remind-rm" { start_webhook; hide_what_differs; play remind-rm; }

@@ -44,7 +44,7 @@ def find_doors(address: str, port: int, token: str) -> Doors:
     if token and len(token) < access.LEAST or not token and not _is_loopback(address):
         known = f"{TOKEN} is shorter than {access.LEAST} characters" if token else f"no {TOKEN}"
         what = f"{known}, and others can reach '{address}'" if not token else known
-        cure = f"put one into .env: {TOKEN}=$(openssl rand -hex 16)"
+        cure = f"put {TOKEN}=… into .env, with what 'openssl rand -hex 16' prints"
         raise Misconfigured(what, cure=cure)
     return Doors(port, (*access.LOOPBACK, _write_host(address)), token)
 
