@@ -224,7 +224,8 @@ def measure_clients(home: Home, board: Served, clients: int, seconds: float) -> 
         thread.join()
     took.sort()
     print(
-        f"{clients} clients, {seconds:.0f} s: {len(took):,} answers, {took[len(took) // 2]:.0f} ms, "
+        f"{clients} clients, {seconds:.0f} s: {len(took):,} answers in "
+        f"{took[len(took) // 2]:.0f} ms (median), "
         f"95 % in {took[len(took) * 95 // 100]:.0f} ms; {100 * spent / seconds:.0f} % of a core; "
         f"{before:.0f}, {early:.0f}, {late:.0f} MiB before, early and at the end"
     )

@@ -24,7 +24,6 @@ HEADERS = {
     "x-frame-options": "DENY",
     # not no-referrer: a browser would send 'Origin: null' with our own forms
     "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }

@@ -65,8 +65,9 @@ class Guard:
         if not self.doors.is_token(fields.get("token", [""])[0].encode("latin-1")):
             return _refuse(scope, Refusal(401, "that is not the token"))
         answer = RedirectResponse("/", 303)
+        # lax: a link in a mail leads here, and what else another site causes is refused anyway
         answer.set_cookie(
-            access.COOKIE, self.doors.cookie, max_age=_KEPT, httponly=True, samesite="strict",
+            access.COOKIE, self.doors.cookie, max_age=_KEPT, httponly=True, samesite="lax",
             secure=scope["scheme"] == "https",
         )  # fmt: skip
         return answer

@@ -194,7 +194,7 @@ def test_no_secret_is_in_an_answer_to_a_program_or_in_a_file(told, tmp_path):
 
 NASTY = (
     "../../../../etc/passwd", "..", "%2e%2e/%2e%2e/.env", "../.env", "/etc/passwd", "a\0b", "~root",
-    "x" * 5000, "con", "a/../../.env", "\\..\\.env", ".env", "%00", "logs/../../.env", "%ed%a0%80", "*",
+    "x" * 5000, "con", "a/../../.env", "\\..\\.env", ".env", "%00", "logs/../../.env", "%ed%a0%80",
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ LOOKS = {
         "ux",
         "--achievements",
         "--leaderboard xp",
+        "--performance",
         "--dry-run --award 5 --reason x ux",
     ],
 }
