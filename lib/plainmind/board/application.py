@@ -95,16 +95,17 @@ class Board:
             now = memory.now()
             # looked at before it is read: what is written meanwhile makes the next answer new
             state = changes.digest(memory.home, memory.env, topics)
-            tag = f'"{__version__}-{state}-{now // changes.MINUTE:x}"'
-            headers = {"etag": tag}
-            if known == tag:
-                return Response(status_code=304, headers=headers)
+            if known == (tag := _tag(state, now)):
+                return Response(status_code=304, headers={"etag": tag})
             with self._lock:
                 kept = self._kept.get(key)
             if not kept or kept[0] != tag:
-                kept = tag, stream.encode(make(memory, now))
-                self._keep(key, kept)
-        return Response(kept[1], headers=headers, media_type=kind)
+                body = stream.encode(make(memory, now))
+                after = changes.digest(memory.home, memory.env, topics)
+                if after.partition(".")[0] == state.partition(".")[0]:
+                    tag = _tag(after, now)  # only the index is another: making this wrote it
+                self._keep(key, kept := (tag, body))
+        return Response(kept[1], headers={"etag": kept[0]}, media_type=kind)
 
     def _keep(self, key: tuple, made: tuple[str, bytes]) -> None:
         with self._lock:
@@ -198,6 +199,10 @@ def make(
     inner = Starlette(routes=routes, exception_handlers=handlers)
     inner.router.redirect_slashes = False
     return Guard(inner, doors)
+
+
+def _tag(state: str, now: int) -> str:
+    return f'"{__version__}-{state}-{now // changes.MINUTE:x}"'
 
 
 def _read(request: Request) -> tuple[str, dict[str, str], str]:

@@ -84,8 +84,9 @@ _ALWAYS = ("config.toml", ".env")
 
 
 def digest(home: Home, env: Environment, topics: Iterable[str]) -> str:
-    """Of the names and the state of the files of these topics, in 16 hexadecimal digits."""
-    made = hashlib.blake2b(digest_size=8)
+    """Of the names and the state of the files of these topics, in hexadecimal digits: of those that
+    are the truth, a point, and of the index, which looking may bring up to date."""
+    made, derived = hashlib.blake2b(digest_size=8), hashlib.blake2b(digest_size=8)
     paths = [home.path(name) for name in _ALWAYS]
     for topic in topics:
         paths += TOPICS[topic](home, env)
@@ -94,6 +95,7 @@ def digest(home: Home, env: Environment, topics: Iterable[str]) -> str:
             state = state_of(os.stat(path))
         except OSError:
             state = (0, 0, 0, 0)
-        made.update(os.fsencode(path))
-        made.update(repr(state).encode())
-    return made.hexdigest()
+        part = derived if path.startswith(home.index) else made
+        part.update(os.fsencode(path))
+        part.update(repr(state).encode())
+    return f"{made.hexdigest()}.{derived.hexdigest()}"
