@@ -94,7 +94,7 @@ def tell_versions() -> dict[str, str]:
 
 
 class _Indexed(NamedTuple):
-    """What was counted in the index; to count 100,000 texts takes a tenth of a second."""
+    """What was counted in the index; of 100,000 texts that takes as long as all else."""
 
     state: str  # of the files, when it was
     counts: dict[str, Any]

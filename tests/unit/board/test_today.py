@@ -163,7 +163,7 @@ def test_much_is_cut_and_counted(filled):
     lines = [f'- [ ] date=2026-01-30 time=20:00 recur=none msg="n{n}" id=a{n}\n' for n in range(90)]
     board_home._put(filled.home, "reminders.md", "".join(lines))
     found = read(filled)
-    assert len([one for one in found["concerns"] if one.page == "" and "seo" in one.what]) <= 5
+    assert len([one for one in found["concerns"] if one.page == "team" and "seo" in one.what]) <= 5
     assert "and 36 more" in tell(filled)
     assert len(found["due"]) == page.DUE and found["due_left"] == 90 - page.DUE
     assert "78 more until tomorrow night" in board_home.show_page(filled, "today")

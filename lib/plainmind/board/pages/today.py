@@ -200,8 +200,9 @@ def _tell_failed_tasks(memory: Memory, tasks: list[dict[str, Any]]) -> Iterator[
         if row["status"] == "failed":
             what, session = f"{row['agent']}: {row['description']}", row["session"] or ""
             there = session and os.path.isdir(memory.home.path("work", session))
-            page = "sessions" if there else ""  # the journal may name one that has no files
-            yield Matter("failed", what, row["error"] or "", row["at"], page, session)
+            # the journal may name one that has no files
+            page, part = ("sessions", session) if there else ("team", row["agent"])
+            yield Matter("failed", what, row["error"] or "", row["at"], page, part)
 
 
 def _tell_asked(kept: list[KeptChange]) -> Iterator[Matter]:
