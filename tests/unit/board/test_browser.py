@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from board_home import fill
-from browsing import PHONE, Board, browsing, check_access, check_ids, check_width, open_page
+from browsing import PHONE, WIDE, Board, browsing, check_access, check_ids, check_width, open_page
 from plainmind.board import publishing, rendering
 from plainmind.board.pages import PAGES
 from plainmind.ground.paths import Home
@@ -95,8 +95,11 @@ def check(page) -> list[str]:
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
 def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, board, open_at):
     page = next(page for page in PAGES if page.name == name)
+    shown = open_at("about:blank")
     for path in list_paths(memory, page):
-        shown = open_at(board.url + path)
+        shown.emulate_media(color_scheme="light")
+        shown.set_viewport_size(WIDE)
+        shown.goto(board.url + path)
         assert shown.locator("h1").count() == 1, path
         assert check(shown) == [], path
 
@@ -104,9 +107,7 @@ def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, boar
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
 def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board, open_at):
     page = next(page for page in PAGES if page.name == name)
-    shown = open_at(empty_board.url + page.path)
-    assert check_access(shown) == []
-    shown.set_viewport_size(PHONE)
+    shown = open_at(empty_board.url + page.path, size=PHONE)
     assert check_width(shown) + shown.complaints == []
     assert shown.locator("main code").count(), "no command that makes it"
 
