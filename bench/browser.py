@@ -11,6 +11,7 @@ fonts of this machine: those in docs/ with Inter as the system's, and Noto's emo
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -22,9 +23,11 @@ sys.path[:0] = [os.path.join(ROOT, "lib"), os.path.join(ROOT, "tests")]
 
 from board_home import fill  # noqa: E402
 from browsing import Board, browsing, open_page  # noqa: E402
+from plainmind.ground import clock  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
-from plainmind.truth.work import sessions  # noqa: E402
-from scene import TIME  # noqa: E402
+from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
+from plainmind.truth.work import journal, sessions  # noqa: E402
+from scene import NOW, TIME  # noqa: E402
 
 #: name of a picture -> what is on it, in which colours, how large
 PICTURES = {
@@ -32,6 +35,11 @@ PICTURES = {
     "board-dark.png": ("/memory", "dark"),
 }
 SIZE = {"width": 1180, "height": 760}
+HOUR = 3_600_000
+#: who works in the pictures, and how many tasks a day at most
+AGENTS = {"backend": 5, "frontend": 4, "verification": 3, "infrastructure": 2, "content-writer": 3}
+VERBS = "Fix Review Test Document Deploy Measure Move Check".split()
+THINGS = "till,invoices,shop window,stock list,opening hours,newsletter,backup,rota".split(",")
 
 
 def time_changes(browser, board: Board, home: Home, is_told: bool, count: int) -> list[float]:
@@ -51,6 +59,30 @@ def time_changes(browser, board: Board, home: Home, is_told: bool, count: int) -
         found.append(time.monotonic() - began)
     page.context.close()
     return sorted(found)
+
+
+def enrich(home: Home) -> None:
+    """Eight weeks of a busy team, and of what was said."""
+    rnd = random.Random(4)
+    drafts, log = [], Log(home)
+    for day in range(56, -1, -1):
+        morning = NOW - day * clock.DAY - 5 * HOUR
+        for agent, most in AGENTS.items():
+            for number in range(rnd.randint(0, most)):
+                at = morning + number * 20 * 60_000
+                drafts.append({
+                    "type": "task", "agent": agent, "at": clock.to_text(at),
+                    "description": f"{rnd.choice(VERBS)} the {rnd.choice(THINGS)}",
+                    "status": "completed" if rnd.random() < 0.93 else "failed",
+                    "duration_s": rnd.randint(40, 900),
+                })  # fmt: skip
+        said = [
+            EventDraft(morning + number * 60_000, rnd.choice(("user", "agent")),
+                       f"{rnd.choice(VERBS)} the {rnd.choice(THINGS)}, number {number}.", {})
+            for number in range(rnd.randint(2, 40))
+        ]  # fmt: skip
+        log.append("discord-channel/shop", said, NOW)
+    journal.log(home, drafts, NOW)
 
 
 def picture(browser, board: Board, folder: str) -> None:
@@ -74,6 +106,7 @@ def main() -> None:
         board = Board(home.root, TIME)
         try:
             if options.pictures:
+                enrich(home)
                 picture(browser, board, options.pictures)
                 return
             for is_told in (True, False):

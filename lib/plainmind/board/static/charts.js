@@ -65,9 +65,9 @@
     const lines = order.map((at) => {
       const stroke = colour(`--series-${(at % 6) + 1}`);
       return {
-        label: heads[at], stroke: isLine ? stroke : card, width: isLine ? 2 : 1, fill: isLine ? undefined : stroke,
+        label: heads[at], stroke: isLine ? stroke : card, width: isLine ? 2 : 1, fill: !isLine ? stroke : heads.length === 1 && stroke.startsWith("#") ? stroke + "1f" : undefined,
         dash: isLine ? DASHES[at % 6] : [], paths: layBars(table, at),
-        points: { show: isLine && labels.length < 60, size: 5, stroke, fill: stroke },
+        points: { show: isLine && labels.length < 32, size: 5, stroke, fill: stroke },
         value: (_, __, ___, row) => { const value = one.table.series[at][told(row)]; return value === undefined ? "" : value === null ? "–" : format(value); },
       };
     });
@@ -91,7 +91,7 @@
     ];
     const side = isDay ? DAY / 2 : 0.6;
     const options = {
-      width, height: isTurned ? 260 : 210, axes, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      width, height: (isTurned ? 50 : 0) + (width < 400 ? 170 : 210), axes, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: {
         x: { time: isDay, range: (_, least, most) => [least - side, most + side] },
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
