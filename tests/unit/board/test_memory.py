@@ -171,11 +171,12 @@ def test_looking_writes_nothing_but_the_index(memory):
 def test_whatever_people_and_records_say_stays_text(home):
     memory = board_home.fill(home, hostile=True)
     bad = board_home.HOSTILE
+    now = clock.to_text(NOW)
     lines = [
-        {"time": clock.to_text(NOW), "pages": [bad], "message": bad, "events": [[bad, 1, 1, 1, 1, bad]]},
+        {"time": now, "pages": [bad], "message": bad, "events": [[bad, 1, 1, 1, 1, bad]]},
         {"time": bad, "pages": ["x"]}, {"time": 3, "pages": 4}, {"pages": []}, [], None, 7,
         {"time": "9999-12-31T23:59:59.999Z", "events": {"a": 1}},
-        {"time": clock.to_text(NOW), "events": [1, [], ["a", "b", 0, 0, 0, 0], ["a", 1e99, 0, 0, 0, 0]]},
+        {"time": now, "events": [1, [], ["a", "b", 0, 0, 0, 0], ["a", 1e99, 0, 0, 0, 0]]},
     ]  # fmt: skip
     with open(home.path("raw/maintenance-log/recalled-2026-01.jsonl"), "a") as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines) + "torn{\n")

@@ -144,8 +144,9 @@ def _read_resident(memory: Memory) -> dict[str, Any]:
     for group in paging.group_scopes(scopes.values()):
         one = paging.choose(memory._replace(say=_drop), group)
         names = ", ".join(scope.name for scope in group)
-        chosen.append({"scope": names, "used": one.choice.used, "budget": one.budget,
-                       "fault": one.choice.is_fault, "pages": list(paging.list_rows(one))})  # fmt: skip
+        told = {"scope": names, "used": one.choice.used, "budget": one.budget}
+        told |= {"fault": one.choice.is_fault, "pages": list(paging.list_rows(one))}
+        chosen.append(told)
     faults = [
         {"at": _read_time(row.get("at")),
          **{key: _tell(row.get(key, "")) for key in ("type", "scope", "what")}}
