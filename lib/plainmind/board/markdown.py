@@ -72,7 +72,7 @@ def _read_wiki(state: "StateInline", silent: bool) -> bool:
         name = match[2].rstrip("\\").strip()
         opened = state.push("link_open", "a", 1)
         opened.attrs = {"href": name}
-        opened.meta = {"wiki": True}
+        opened.meta = {"wiki": True, "shows": bool(match[1])}
         state.push("text", "", 0).content = (match[4] or name + (match[3] or "")).strip()
         state.push("link_close", "a", -1)
     state.pos = match.end()
@@ -82,26 +82,28 @@ def _read_wiki(state: "StateInline", silent: bool) -> bool:
 def _resolve(links: Links, tokens: Sequence["Token"], targets: Mapping[str, str]) -> list["Token"]:
     """Links with their addresses, or no links; pictures as words; references lead to places."""
     found: list[Token] = []
-    opened: list[bool] = []
+    opened: list[str] = []  # what ends each link
     for token in tokens:
         if token.type == "link_open":
             address = _address(links, token, targets)
-            opened.append(bool(address))
-            if address:
+            opened.append("a" if address else "span" if token.meta.get("shows") else "")
+            if opened[-1] == "span":
+                found.append(_to_html(token, Markup('<span class="picture">')))
+            elif address:
                 token.attrs = {"href": address}
                 if urlsplit(address).scheme:
                     token.attrs |= {"rel": "noreferrer noopener nofollow", "class": "away"}
                 found.append(token)
         elif token.type == "link_close":
-            if opened.pop():
-                found.append(token)
+            if ends := opened.pop():
+                found.append(_to_html(token, Markup(f"</{ends}>")))
         elif token.type == "image":
             shown = token.content or str(token.attrs.get("src", ""))
             html = Markup('<span class="picture" title="{}">{}</span>')
             found.append(_to_html(token, html.format(token.attrs.get("src", ""), shown)))
-        elif token.type == "text" and not any(opened):
+        elif token.type == "text" and "a" not in opened:
             found.append(_to_html(token, link_refs(links, token.content)))
-        elif token.type == "code_inline" and not any(opened) and refer(links, token.content):
+        elif token.type == "code_inline" and "a" not in opened and refer(links, token.content):
             html = Markup("<code>{}</code>").format(link_refs(links, token.content))
             found.append(_to_html(token, html))
         else:

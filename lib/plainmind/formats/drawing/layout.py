@@ -52,7 +52,18 @@ def _spread(part: "PyGraph[int, None]", sizes: Sequence[Size]) -> list[Point]:
     side = (math.sqrt(ROOM * sum(width * height for width, height in sizes)) + LINK) / 2
     across, down = side * math.sqrt(SHAPE), side / math.sqrt(SHAPE)
     found = spring_layout(part, seed=SEED, num_iter=ROUNDS)
-    return [(found[box][0] * across, found[box][1] * down) for box in range(len(sizes))]
+    points = _level([(found[box][0], found[box][1]) for box in range(len(sizes))])
+    return [(x * across, y * down) for x, y in points]
+
+
+def _level(points: list[Point]) -> list[Point]:
+    """Turned so that the longest way lies flat."""
+    middle_x, middle_y = (sum(axis) / len(points) for axis in zip(*points))
+    moved = [(x - middle_x, y - middle_y) for x, y in points]
+    skew = 2 * sum(x * y for x, y in moved)
+    angle = math.atan2(skew, sum(x * x - y * y for x, y in moved)) / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    return [(x * cos + y * sin, y * cos - x * sin) for x, y in moved]
 
 
 def _apart(points: list[Point], sizes: Sequence[Size]) -> list[Point]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from . import layout, lettering
 
 EM = 12  # pixels of the sheet
-UNITS = (32.0, 22.0, 16.0, 11.0, 8.0, 5.6, 4.0, 2.8, 2.0, 1.4, 1.0, 0.7, 0.5)
+UNITS = (32.0, 22.0, 16.0, 11.0, 8.0, 5.6, 4.0, 2.8, 2.4, 2.0, 1.7, 1.4, 1.2, 1.0, 0.7, 0.5)
 LONGEST = 22  # ems of a name; the whole of it is in the title
 HUB = 8  # links from which a name is written larger
 MARGIN = 40
