@@ -316,8 +316,7 @@ def test_headings_go_down_one_at_a_time_and_the_title_is_told_once():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["[" * 90_000, "[[" * 45_000, "*a" * 45_000, "> " * 5_000,
-                                  "![](" * 20_000, "x" * 900_000])  # fmt: skip
+@pytest.mark.parametrize("text", ["[[" * 40_000, "> " * 5_000, "[" * 300_000])
 def test_a_text_that_is_made_to_take_long_does_not(text):
     start = time.process_time()
     markdown.render(LiveLinks(), text, {})
