@@ -7,6 +7,8 @@ goes with them. The floor is the interpreter importing click. CPU is user + syst
 """
 
 import argparse
+import itertools
+import json
 import os
 import random
 import resource
@@ -117,6 +119,20 @@ def take_in(home: Home) -> tuple[float, float]:
     return time.process_time() - cpu, time.perf_counter() - start
 
 
+def read_alone(home: Home, most: int = 100_000) -> float:
+    """Seconds of CPU that json.loads takes for a line, the least of three: what a machine that is
+    busy otherwise is compared by."""
+    with open(home.path(journal.PATH), "rb") as file:
+        lines = list(itertools.islice(file, most))
+    found = []
+    for _ in range(3):
+        start = time.process_time()
+        for line in lines:
+            json.loads(line)
+        found.append(time.process_time() - start)
+    return min(found) / len(lines)
+
+
 def cost(command: list[str], home: Home, prepare=lambda number: None) -> float:
     """CPU ms of a command, the median of some runs."""
     found = []
@@ -149,7 +165,9 @@ def measure(home: Home, count: int) -> None:
     cpu, wall = take_in(home)
     bytes = os.path.getsize(os.path.join(home.index, "mind.db"))
     print(f"{count:,} lines, {size / count:.0f} bytes each")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # KiB on Linux
     print(f"rebuild         {count / cpu:,.0f} lines/s of CPU, {count / wall:,.0f} by the clock")
+    print(f"                {cpu / count / read_alone(home):.1f} x json.loads alone, {memory} MiB")
     print(f"index           {bytes / count:.0f} bytes a line")
     floor = cost([sys.executable, "-c", "import click"], home)
     xp = [os.path.join(ROOT, "bin", "work-xp")]
