@@ -200,3 +200,47 @@ def test_who_may_say_what():
     assert asked(inside, type="praise", agent="backend").startswith("type: 'praise' is not for")
     assert asked(inside, **task, id="e1").startswith("id: an event of a turn gets an id of its own")
     assert asked(Author(inside=True), type="metric", name="x", value=1).startswith("a turn logs as")
+
+
+_GOOD = [line(id="a"), line(id="b", description='é {"b":[1], \\ : , \n'), line(id="c", x=[{}])]
+#: what may stand in a line, so that several together would be what none is alone
+_PIECES = [
+    *(good[:-1] for good in _GOOD), b"\xef\xbb\xbf", b"\r", b" ", b'"', b"{", b"}", b"[", b"]",
+    b",", b'{"c":[1', b"2]}", b'{"a":1,"a":2}', b"{},{}", b"0", b"NaN", b"1" * 5000, b"\xff",
+    b"[" * 2000, b'{"x":"' + b"x" * journal.MOST + b'"}',
+]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(_GOOD),
+            st.lists(st.sampled_from(_PIECES), max_size=3).map(lambda some: b"".join(some) + b"\n"),
+        ),
+        max_size=6,
+    )
+)
+def test_lines_that_are_read_together_are_what_each_is_alone(lines):
+    alone, place = [], 7
+    for number, data in enumerate(lines, 3):
+        try:
+            if data != b"\n":
+                alone.append((place, len(data), number, journal.parse(data)))
+        except BadData as error:
+            alone.append(f"work/events.jsonl:{number}: {error}")
+        place += len(data)
+    found = journal.scan(b"".join(lines) + b"cut off", 7, 3)
+    assert [str(one) if isinstance(one, BadData) else one for one in found] == alone
+
+
+def test_lines_are_read_together():
+    """Else the test above shows nothing; and not by chance."""
+    objects = journal._parse_together([good[:-1] for good in _GOOD])
+    assert [one["id"] for one in objects] == ["a", "b", "c"]
+    for swapped in (
+        [b'{"c":[1', b"2]}"],
+        [b'{"a":1},{"b":2}', b'{"c":"', b'"}'],
+        [b"{}, 1", b"{}"],
+        [b"{}", b"{}] 1"],
+    ):
+        assert journal._parse_together(swapped) == []
