@@ -3,7 +3,7 @@
 import calendar
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -91,6 +91,16 @@ def list_past(memory: Memory, problems: list[str]) -> list[past.PastReminder]:
     return found
 
 
+def list_coming(reminders: Iterable[Reminder], since: int, until: int) -> Iterator[agenda.Upcoming]:
+    """Occurrences from one instant to another, one more than are shown at most."""
+    if since > until:
+        return
+    # what fires once and is late comes first in the agenda, whichever instant is asked for
+    ahead = [r for r in reminders
+             if r.recur != "none" or (agenda.find_upcoming(r, since) or -1) >= since]  # fmt: skip
+    yield from agenda.list_upcoming(ahead, since, MOST + 1, until)
+
+
 def describe(coming: agenda.Upcoming, now: int) -> dict[str, Any]:
     """An occurrence, as its command's record, with words."""
     words = agenda.describe_recurrence(coming.reminder)
@@ -126,20 +136,13 @@ def _sort_into_days(
     for one in reversed(done):
         if start <= one.due <= end:
             add(one.due, one.reminder.msg if one.reminder else None, one.state, "")
-    # what fires once and is late comes first in the agenda, in whichever month
-    there = [r for r in reminders if r.recur != "none" or _is_ahead(r, since)]
     count = 0
-    for coming in agenda.list_upcoming(there, since, MOST + 1, end) if since <= end else ():
+    for coming in list_coming(reminders, since, end):
         count += 1
         if count <= MOST:
             words = agenda.describe_recurrence(coming.reminder)
             add(coming.instant, coming.reminder.msg, "", words)
     return found, count > MOST
-
-
-def _is_ahead(reminder: Reminder, since: int) -> bool:
-    first = agenda.find_upcoming(reminder, since)
-    return first is not None and first >= since
 
 
 def _draw_month(first: date, today: date, by_day: Days) -> list[list[dict[str, Any] | None]]:

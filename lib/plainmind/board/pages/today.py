@@ -48,7 +48,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     kept = [one for one in reversed(changes.list_held(memory.home, dry=True))
             if one.change.instant >= days[_YESTERDAY].first]  # fmt: skip
     concerns = [
-        *_cut(_tell_failed_turns(memory, work["talk"], days[_YESTERDAY].first), "log"),
+        *_cut(_tell_failed_turns(memory, work["talk"], days[_YESTERDAY].first, problems), "log"),
         *_cut(_tell_failed_tasks(memory, work["tasks"]), "sessions"),
         *_tell_asked(kept),
         *_tell_health(memory, waiting),
@@ -163,10 +163,9 @@ def _list_due(
         yield {"at": one.due, "msg": msg, "state": one.state, "words": ""}
     contents = reminders.read_contents(memory, [])
     until = zone.end_of(zone.to_day(now) + timedelta(1))
-    for coming in agenda.list_upcoming(contents.reminders, now, reminders.MOST, until):
-        if coming.instant >= now:
-            words = agenda.describe_recurrence(coming.reminder)
-            yield {"at": coming.instant, "msg": coming.reminder.msg, "state": "", "words": words}
+    for coming in reminders.list_coming(contents.reminders, now, until):
+        words = agenda.describe_recurrence(coming.reminder)
+        yield {"at": coming.instant, "msg": coming.reminder.msg, "state": "", "words": words}
 
 
 # --- what needs a person
@@ -180,19 +179,26 @@ def _cut(concerns: Iterable[Matter], page: str) -> list[Matter]:
     return found
 
 
-def _tell_failed_turns(memory: Memory, talk: list[Talk], since: int) -> Iterator[Matter]:
+def _tell_failed_turns(
+    memory: Memory, talk: list[Talk], since: int, problems: list[str]
+) -> Iterator[Matter]:
     """Messages without an answer, the last first."""
     found = []
+    wanted = lambda event: event.role in ("system", "agent")
     for context in {one.context for one in talk if one.role == "system"}:
-        sizes = overview.list_sizes(memory.home, context)
-        paths = {path: size for path, size in sizes.items()
-                 if os.stat(memory.home.path(path)).st_mtime_ns >= since * 1_000_000}  # fmt: skip
-        wanted = lambda event: event.role in ("system", "agent")
-        said = overview.read_latest(memory.home, paths, None, clock.to_text(since), wanted)
+        try:
+            sizes = {
+                path: size for path, size in overview.list_sizes(memory.home, context).items()
+                if os.stat(memory.home.path(path)).st_mtime_ns >= since * 1_000_000
+            }  # fmt: skip
+            said = overview.read_latest(memory.home, sizes, None, clock.to_text(since), wanted)
+        except (Failure, OSError) as error:  # a window that goes at this moment
+            problems.append(str(error))
+            continue
         found += failures.find_failed(said)
     for turn in sorted(found, key=lambda one: one.timestamp, reverse=True):
-        yield Matter("failed", f"No answer in {turn.context}", turn.error, turn.timestamp, "log",
-                      turn.ref)  # fmt: skip
+        what = f"No answer in {turn.context}"
+        yield Matter("failed", what, turn.error, turn.timestamp, "log", turn.ref)
 
 
 def _tell_failed_tasks(memory: Memory, tasks: list[dict[str, Any]]) -> Iterator[Matter]:
