@@ -331,9 +331,8 @@ def _measure(memory: Memory) -> DiskUse:
         left -= found[0]
         folders.append(FolderSize(name, *found))
     folders.sort(key=lambda one: -one.bytes)
-    beside = {home.root, home.path("pins"),
-              os.path.dirname(reminders_file.locate(home, memory.env))}  # fmt: skip
     kept = [*page_files.find_copies(home)] if names else []
+    beside = {home.path("pins"), os.path.dirname(reminders_file.locate(home, memory.env))}
     for folder in sorted(filter(os.path.isdir, beside)):
         full = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
         kept += [one for one in full if one.endswith(".md") and copies.is_copy(one)]

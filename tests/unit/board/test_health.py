@@ -11,6 +11,7 @@ from plainmind.board.pages import health as page
 from plainmind.ground import schedules
 from plainmind.ground.nights import Nights
 from plainmind.ground.outages import Outages
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, TIME
 
 DAY = board_home.DAY
@@ -104,6 +105,14 @@ SITUATIONS = {
     "a save that collided": (
         lambda home: put(home, "reminders (conflict 20260130T140000Z).md", "x"),
         "Conflicts", "warning", "compare"),
+    "a save of the pins that collided": (
+        lambda home: put(home, "pins/pins (conflict 20260130T140000Z).md", "x"),
+        "Conflicts", "warning", "compare"),
+    "a copy beside reminders that are elsewhere": (
+        lambda home: (put(home, "../vault/To do.sync-conflict-20260130-140000-ABCDEFG.md", "x"),
+                      put(home, "../vault/To do.md", ""),
+                      put(home, ".env", "REMINDERS_FILE=../vault/To do.md\n")),
+        "Conflicts", "warning", "compare"),
     "an outage": (lambda home: Outages(home).begin("mem-embed", "69 abc", NOW - DAY),
                   "mem-embed", "warning", "mem-embed"),
     "an audit is due": (
@@ -180,6 +189,22 @@ def test_it_says_what_the_commands_print(home, command):
     files = vault.contents(home.path("knowledge"))
     assert sizes["knowledge"] == (5, sum(len(data) for data, _ in files.values()))
     assert found["used"] == sum(size for _, size in sizes.values())
+
+
+def test_what_is_counted_is_counted_again_when_a_file_changed(home, machine):
+    memory, states = board_home.fill(home), ["a"]
+    digest = checks.changes.digest
+    # of an index that was just made, the next look may change the file once more
+    machine.setattr(checks.changes, "digest", lambda *asked: states[-1])
+    read = lambda: page.read(memory, "", {})["index"]["turns"]
+    before = read()
+    Log(home).append("cli/x", [EventDraft(NOW, "user", "One more.", {})], NOW)
+    assert read() == before
+    states.append("b")
+    assert read() == before + 1
+    machine.setattr(checks.changes, "digest", digest)
+    Log(home).append("cli/x", [EventDraft(NOW, "user", "And another.", {})], NOW)
+    assert read() == before + 2
 
 
 def test_an_empty_home_is_not_made(home):
