@@ -327,3 +327,36 @@ def test_files_are_pages_too(memory, open_at, tmp_path):
             assert not link.startswith("file:") or os.path.exists(path), (name, link)
     assert page.complaints + bare.complaints == []
     assert drawn or all(page.name != "memory" for page in PAGES)
+
+
+# --- the graph
+
+
+def test_a_graph_is_zoomed_and_panned_and_its_letters_keep_their_size(board, open_at):
+    page = open_at(f"{board.url}/knowledge/graph")
+    sheet = page.locator("#graph-sheet")
+    look = "sheet => sheet.getAttribute('viewBox').split(' ').map(Number)"
+    high = """sheet => Math.max(...[...sheet.querySelectorAll('a text')].map(
+      text => text.getBoundingClientRect().height))"""
+    whole, letters = sheet.evaluate(look), sheet.evaluate(high)
+    for _ in range(2):
+        page.get_by_label("Zoom in").click()
+    near = sheet.evaluate(look)
+    assert near[2] < whole[2] / 2 and abs(sheet.evaluate(high) - letters) < 3
+    box = sheet.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y - 20, steps=4)
+    page.mouse.up()
+    assert sheet.evaluate(look)[0] > near[0] and page.url.endswith("/graph"), "no link was followed"
+    sheet.focus()
+    before = sheet.evaluate(look)
+    page.keyboard.press("ArrowLeft")
+    assert sheet.evaluate(look)[0] < before[0]
+    page.keyboard.press("0")
+    assert sheet.evaluate(look) == whole
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.complaints == []
