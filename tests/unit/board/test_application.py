@@ -213,6 +213,25 @@ def test_what_somebody_has_is_not_sent_again(app, home):
     assert ask(app, "/api/agents", if_none_match=first.headers["etag"]).status == 200
 
 
+@pytest.mark.parametrize(("path", "is_new"), [("index/mind.db", False), ("reminders.md", True)])
+def test_what_is_written_while_a_page_is_made(app, home, monkeypatch, path, is_new):
+    """The index by the page itself, which makes nothing new; anything else by somebody."""
+    module = PAGES[0].module
+    read = module.read
+    ask(app, "/")
+
+    def read_and_write(*given):
+        found = read(*given)
+        os.utime(home.path(path), ns=(1, 1))
+        return found
+
+    monkeypatch.setattr(module, "read", read_and_write)
+    answer = ask(app, "/?x=1")
+    monkeypatch.setattr(module, "read", read)
+    again = ask(app, "/?x=1", if_none_match=answer.headers["etag"])
+    assert again.status == (200 if is_new else 304)
+
+
 def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
     fill(home)
     board = application.Board(lambda: open_memory(home))
@@ -302,5 +321,8 @@ def test_looking_is_no_change(board, home, monkeypatch):
     before = {name: changes.digest(home, open_memory(home).env, [name]) for name in changes.TOPICS}
     for address in (*ADDRESSES, *API):
         ask(make_board(lambda: open_memory(home)), address)
+    for name in ("mind.db-shm", "mind.db-journal", "lock", ".x.tmp"):
+        with open(os.path.join(home.index, name), "a") as file:
+            file.write("x")
     after = {name: changes.digest(home, open_memory(home).env, [name]) for name in changes.TOPICS}
     assert after == before

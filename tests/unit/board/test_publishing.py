@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from board_home import RUNNING, fill
+from board_home import RUNNING, SECRET, fill
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.board import publishing
@@ -97,6 +97,13 @@ def test_a_page_that_fails_is_told_and_stops_no_other(memory, tmp_path, monkeypa
     assert found and {failure.what for failure in found} == {"it is damaged"}
     assert "It is damaged" in (tmp_path / name_file(SESSIONS)).read_text()
     assert "cost.html" in names
+
+
+def test_no_name_of_a_file_tells_a_secret(memory, tmp_path, monkeypatch):
+    """Nor does it once the part is written in another way."""
+    monkeypatch.setattr(sessions, "list_parts", lambda memory: [f"x-{SECRET}", SECRET])
+    names = publishing.publish(memory, str(tmp_path), pytest.fail)
+    assert [name for name in (*names, *os.listdir(tmp_path)) if SECRET in name] == []
 
 
 parts = st.text(min_size=1, max_size=120) | st.sampled_from(

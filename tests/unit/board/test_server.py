@@ -40,7 +40,8 @@ def test_it_ends_at_once_whoever_watches(home, unsynced, number):
     try:
         watching, asking = connect(process), None
         watching.request("GET", "/events")
-        assert watching.getresponse().readline() == b"retry: 3000\n"
+        stream = watching.getresponse()
+        assert stream.readline() == b"retry: 3000\n"
         asking = http.client.HTTPConnection(watching.host, watching.port, timeout=30)
         asking.request("GET", "/api/sessions")
         answer = asking.getresponse()
@@ -51,6 +52,7 @@ def test_it_ends_at_once_whoever_watches(home, unsynced, number):
         began = time.monotonic()
         process.send_signal(number)
         assert finish(process) == (0, "")
+        stream.read()  # it was ended, not cut off
         assert time.monotonic() - began < 5
     finally:
         process.kill()
