@@ -153,6 +153,13 @@ def test_schedules(home, machine, lines, missing):
     assert [missing in what for what in told] == [True] * bool(missing)
 
 
+@pytest.mark.parametrize(("days", "state"), [(0, "ok"), (1, "ok"), (2, "warning")])
+def test_who_has_a_scheduler_of_their_own_is_left_alone(home, machine, days, state):
+    machine.setattr(schedules, "read_crontab", list)
+    end_night("mem-lint logs", days, 0)(home)
+    assert look(home)["Schedules"][0] == state
+
+
 def test_launch_agents_and_units_are_schedules_too(home, machine, tmp_path):
     machine.setattr(schedules, "read_crontab", list)
     for name in [*schedules.JOBS.values()][:5]:
