@@ -112,7 +112,8 @@ def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board,
     assert shown.locator("main code").count(), "no command that makes it"
 
 
-WRONG = """<p style="color: red">styled</p><pre>{}</pre><img src="/missing.png"><a id="content" href="/"></a>
+WRONG = """<p style="color: red">styled</p><pre>{}</pre><img src="/missing.png">
+<a id="content" href="/"></a>
 <script>window.planted = 1</script>""".format("wide" * 99)
 
 
