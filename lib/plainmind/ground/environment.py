@@ -23,8 +23,8 @@ SECRET_NAME = (
 )
 #: what the suite is set by: no secret, whatever its name
 _SETTING = (
-    r"MIND_(?!KEY$|BOARD_TOKEN$)\w+|DISCORD_(?:CHANNEL_ID|API_BASE)|\w+_BASE_URL|OLLAMA_HOST|OPENAI_MODEL"
-    r"|TZ|LANG"
+    r"MIND_(?!KEY$|BOARD_TOKEN$)\w+|DISCORD_(?:CHANNEL_ID|API_BASE)|\w+_BASE_URL"
+    r"|OLLAMA_HOST|OPENAI_MODEL|TZ|LANG"
 )
 
 LEAST = 6  # characters of a value that is masked; of one in `.env` that may be anything, 8

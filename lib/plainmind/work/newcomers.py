@@ -1,5 +1,5 @@
-"""Agents that work-log is told of and nobody knew: most likely a typing error, where a known name is
-near. For a remark: whoever does something is an agent, so nothing is refused.
+"""Agents that work-log is told of and nobody knew: most likely a typing error, where a known name
+is near. For a remark: whoever does something is an agent, so nothing is refused.
 
 Knows names by their bytes, in teams.toml and in what the journal had before: a log line must not
 wait for an index.

@@ -226,7 +226,8 @@ def _detect_repetition(db: sqlite3.Connection, touched: Touched) -> None:
         commands = {normal for (normal,) in rows}
         # of each one description, by one look: those of one normal form are as good
         rows = db.execute(
-            "SELECT same, (SELECT description FROM tasks AS one WHERE one.same = often.same LIMIT 1)"
+            "SELECT same,"
+            " (SELECT description FROM tasks AS one WHERE one.same = often.same LIMIT 1)"
             f" FROM (SELECT same FROM tasks GROUP BY same {often}) AS often"
         )
         same = dict(rows.fetchall())
