@@ -56,6 +56,7 @@ bench: setup
 	@$(PY) bench/pages.py
 	@$(PY) bench/residency.py
 	@$(PY) bench/work.py
+	@$(PY) bench/board.py
 	@$(PY) bench/route.py
 
 man: setup

@@ -6,8 +6,8 @@ A folder is made with a fixed seed: turns in 200 contexts, 1,000 pages, 20,000 l
 of work, 200 sessions, 500 reminders. Of each page: its first answer, one when nothing changed, and
 one after an event, a task and a page were written, which is the median of some. Then so many
 clients watch for changes and ask for every page again and again, while something is written each
-second. Times are by the clock, from a process of their own on this machine; memory is resident,
-after a fifth of the time and at the end. Linux only, for what it tells of processes.
+second. Times are by the clock, from a process of their own on this machine, and CPU is the
+board's own; memory is resident, after a fifth of the time and at the end. Linux only, for what it tells of processes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
 BOARD = os.path.join(ROOT, "bin", "work-board")
 CONTEXTS, WINDOWS, NOTES, LINES, SESSIONS, REMINDERS = 200, 5, 1000, 20_000, 200, 500
 WORDS = "the invoice printer till landlord key move shop server backup door plan rent van".split()
-STARTS, AGAIN = 5, 5
+STARTS, AGAIN = 5, 11
 
 
 def fill(home: Home, turns: int) -> None:
@@ -112,7 +112,7 @@ class Served:
     def __init__(self, home: Home):
         env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root}
         self.process = subprocess.Popen(
-            [BOARD, "--port", "0"], env=env, stdout=subprocess.PIPE, text=True
+            [BOARD, "--port", "0", "-q"], env=env, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout
         self.host = self.process.stdout.readline().strip()[7:-1]
@@ -177,15 +177,18 @@ def measure_start() -> None:
 
 def measure_pages(home: Home, board: Served) -> None:
     opened = board.connect()
-    print(f"{'page':24} {'first':>8} {'same':>8} {'changed':>8}   ms")
+    print(f"{'page':24} {'first':>8} {'same':>8} {'changed':>8} {'of CPU':>8}   ms")
     for path in [*(page.path for page in PAGES), "/api/agents", "/api/sessions"]:
         first, _ = ask(opened, path)
         same = min(ask(opened, path)[0] for _ in range(AGAIN))
-        changed = []
+        changed, cpu = [], 0.0
         for number in range(AGAIN):
             change(home, number)
+            before = board.cpu
             changed.append(ask(opened, path)[0])
-        print(f"{path:24} {first:8.0f} {same:8.1f} {sorted(changed)[AGAIN // 2]:8.0f}")
+            cpu += 1000 * (board.cpu - before) / AGAIN
+        wall = sorted(changed)[AGAIN // 2]
+        print(f"{path:24} {first:8.0f} {same:8.1f} {wall:8.0f} {cpu:8.0f}", flush=True)
 
 
 def measure_clients(home: Home, board: Served, clients: int, seconds: float) -> None:

@@ -235,7 +235,8 @@ def _serve_events(board: Board) -> Callable[[Request], Any]:
     async def serve(request: Request) -> Response:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
-        return StreamingResponse(board.watch(), media_type="text/event-stream")
+        headers = {"x-accel-buffering": "no"}  # a proxy passes on what there is
+        return StreamingResponse(board.watch(), 200, headers, "text/event-stream")
 
     return serve
 

@@ -66,8 +66,11 @@ def _is_loopback(address: str) -> bool:
         return address.lower() == "localhost"
 
 
-def serve(opened: socket.socket, open_memory: Callable[[], Memory], doors: Doors) -> None:
-    """Until SIGINT or SIGTERM; what is being answered then is given a second."""
+def prepare(
+    opened: socket.socket, open_memory: Callable[[], Memory], doors: Doors
+) -> Callable[[], None]:
+    """What serves until SIGINT or SIGTERM, which it heeds from now on; what is being answered then
+    is given a second."""
     import asyncio
 
     import uvicorn
@@ -93,5 +96,5 @@ def serve(opened: socket.socket, open_memory: Callable[[], Memory], doors: Doors
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    # not run(): it would raise the signal once more when all has ended
-    asyncio.run(server._serve([opened]))
+    # not run(): it would have its own say in what a signal does
+    return lambda: asyncio.run(server._serve([opened]))

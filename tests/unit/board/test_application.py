@@ -6,13 +6,16 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from asking import ask, make_board
 from board_home import fill, open_memory, read_records
 from plainmind.board import application, changes
 from plainmind.board.pages import PAGES, find_page
+from plainmind.ground import files
 from plainmind.ground.errors import Misconfigured
 from plainmind.index import page_reading, reading, work_reading
 from plainmind.truth.work import journal
@@ -165,6 +168,21 @@ def test_what_happens_to_the_index_while_it_is_open(app, home):
             file.write("\n")  # so that nothing is given again
         app = make_board(lambda: open_memory(home))
         assert ask_everything(app) == found
+
+
+def test_the_index_is_read_while_another_writes(app, home, monkeypatch):
+    """As mem-embed does, with the lock of the index and a transaction."""
+    for module in (reading, work_reading, page_reading):
+        monkeypatch.setattr(module, "UNSETTLED", 0, raising=False)
+    found = ask_everything(app)
+    with (
+        files.lock(os.path.join(home.index, "lock")),
+        closing(sqlite3.connect(os.path.join(home.index, "mind.db"), isolation_level=None)) as db,
+    ):
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO settings VALUES ('being written', '1')")
+        assert ask_everything(make_board(lambda: open_memory(home))) == found
+        db.execute("ROLLBACK")
 
 
 def test_a_damaged_state_is_told_on_its_page_and_hides_no_other(app, home):
