@@ -340,17 +340,17 @@ def test_a_graph_is_zoomed_and_panned_and_its_letters_keep_their_size(board, ope
     high = """sheet => Math.max(...[...sheet.querySelectorAll('a text')].map(
       text => text.getBoundingClientRect().height))"""
     whole, letters = sheet.evaluate(look), sheet.evaluate(high)
-    for _ in range(2):
-        page.get_by_label("Zoom in").click()
-    near = sheet.evaluate(look)
-    assert near[2] < whole[2] / 2 and abs(sheet.evaluate(high) - letters) < 3
-    box = sheet.bounding_box()
+    box = sheet.locator("circle").last.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x - 60, y - 20, steps=4)
     page.mouse.up()
-    assert sheet.evaluate(look)[0] > near[0] and page.url.endswith("/graph"), "no link was followed"
+    assert sheet.evaluate(look)[0] > whole[0] and page.url.endswith("/graph"), "a link was followed"
+    page.get_by_text("Show all").click()
+    for _ in range(2):
+        page.get_by_label("Zoom in").click()
+    assert sheet.evaluate(look)[2] < whole[2] / 2 and abs(sheet.evaluate(high) - letters) < 3
     sheet.focus()
     before = sheet.evaluate(look)
     page.keyboard.press("ArrowLeft")
