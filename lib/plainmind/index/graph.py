@@ -6,6 +6,7 @@ each other do not. Without a day, what is known now counts, whatever its date.
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -105,3 +106,11 @@ def list_around(facts: Sequence[Fact], name: str) -> list[Fact]:
         if wanted in ends:
             near |= ends
     return [fact for fact in facts if {key(fact.subject), key(fact.object)} <= near]
+
+
+def list_greatest(facts: Sequence[Fact], most: int) -> list[Fact]:
+    """Those between the so many names of which most is said; all, when there are no more names."""
+    counts = Counter(name for fact in facts for name in {fact.subject, fact.object})
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))
+    kept = set(ranked[:most])
+    return [fact for fact in facts if fact.subject in kept and fact.object in kept]

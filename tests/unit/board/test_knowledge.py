@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
 import board_home
@@ -18,7 +19,7 @@ from plainmind.board.pages import PUBLISHED, find_page, knowledge
 from plainmind.formats.drawing import picture
 from plainmind.ground import clock
 from plainmind.ground.errors import NoInput, Usage
-from plainmind.index.graph import Fact, list_around
+from plainmind.index.graph import Fact, list_around, list_greatest
 from plainmind.truth.pages import page_files
 from scene import NOW
 
@@ -349,6 +350,14 @@ def test_what_is_around_a_name():
     facts = [fact(*ends) for ends in ("ab", "bc", "cd", "ca", "de")]
     assert list_around(facts, "A") == [fact(*ends) for ends in ("ab", "bc", "ca")]
     assert list_around(facts, "x") == []
+    assert list_greatest(facts, 3) == [fact(*ends) for ends in ("ab", "bc", "ca")]
+    assert list_greatest(facts, 5) == facts
+
+
+def test_of_very_many_names_those_are_drawn_of_which_most_is_said(memory, monkeypatch):
+    monkeypatch.setattr(knowledge, "NAMES", 2)
+    found, html = knowledge.read(memory, "graph", {}), show(memory, "graph")
+    assert found["is_cut"] and len(found["entities"]) == 2 and "of 3: what is said" in html
 
 
 def test_names_that_have_no_room_are_no_stop_of_the_keyboard(memory):
@@ -396,3 +405,15 @@ def test_a_thousand_pages_are_read_once(home, monkeypatch):
     assert read == []
     put(home, "page-3", head() + "# Changed\n")
     assert "Changed" in show(memory, "page-3.md") and read == ["knowledge/page-3.md"]
+
+
+def test_what_takes_long_is_done_once_for_all_who_wait(memory, monkeypatch):
+    done: list[str] = []
+    examine = knowledge._examine
+    monkeypatch.setattr(knowledge, "_examine", lambda of: done.append("once") or examine(of))
+    monkeypatch.setattr(knowledge, "_examined", {})
+    with ThreadPoolExecutor(4) as pool:
+        found = [*pool.map(lambda _: knowledge.read(memory, "health", {})["counts"], range(4))]
+    assert done == ["once"] and found == [found[0]] * 4
+    put(memory.home, "new", head() + "# New\n")
+    assert knowledge.read(memory, "health", {})["counts"] != found[0], "again when a page changed"

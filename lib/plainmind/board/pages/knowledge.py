@@ -21,6 +21,7 @@ from .. import changes, rendering
 
 SHOWN = 200  # pages, findings, on one page
 TRIPLES = 200  # in a table
+NAMES = 1500  # that are drawn: more take long, and nobody sees them
 SCREEN = 1000  # pixels for which a graph is drawn, until a browser tells how wide it is
 LONGEST = 2000  # characters of a query
 HOUR = 3_600_000
@@ -28,7 +29,8 @@ HOUR = 3_600_000
 #: what is known of pages by this process
 _known = KnownPages()
 _examined: dict[str, tuple[tuple[str, int], dict[str, Any]]] = {}
-_searching = threading.Lock()  # a model is asked by one at a time
+#: a model is asked by one at a time; and what one has drawn or examined, those who waited know
+_searching, _working = threading.Lock(), threading.Lock()
 
 
 def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
@@ -174,12 +176,15 @@ def _read_graph(memory: Memory, name: str) -> dict[str, Any]:
     """`name`: only what is around it."""
     facts = knowledge.facts(memory, (), None)
     chosen = graph.list_around(facts, name) if name else facts
-    drawn, arrows = _draw(tuple(sorted({fact[:3] for fact in chosen})))
+    greatest = graph.list_greatest(chosen, NAMES)
+    with _working:
+        drawn, arrows = _draw(tuple(sorted({fact[:3] for fact in greatest})))
     called = _known.read(memory.home).name_pages()
     key = graph.triple.comparison_key
     unit = max(1.0, drawn.width / SCREEN)
     return {
         "name": name, "page_part": _part(called.get(key(name), "")), "title": drawn.title,
+        "is_cut": len(greatest) < len(chosen),
         "sheet": _frame(drawn, unit), "em": picture.EM, "unit": unit,
         "triples": [(*fact[:3], fact.ref) for fact in chosen[:TRIPLES]], "count": len(chosen),
         "entities": [
@@ -204,9 +209,10 @@ def _read_health(memory: Memory) -> dict[str, Any]:
     """As of an hour: for it all pages are read, and every file below raw/."""
     home, now = memory.home, memory.now()
     of = changes.digest(home, memory.env, ["knowledge"]), now // HOUR
-    kept = _examined.get(home.root)
-    if not kept or kept[0] != of:
-        kept = _examined[home.root] = of, _examine(memory)
+    with _working:
+        kept = _examined.get(home.root)
+        if not kept or kept[0] != of:
+            kept = _examined[home.root] = of, _examine(memory)
     return kept[1]
 
 
