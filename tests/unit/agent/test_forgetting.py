@@ -240,9 +240,9 @@ def test_a_file_that_fails_stops_no_other_and_is_told(past, monkeypatch):
 def test_tombstones_are_read_once(past, monkeypatch):
     for n in range(20):
         past.put(f"knowledge/{n}.md", "a", day="2020-01-01")
-    read, real = [], maintenance._monthly
+    read, real = [], maintenance.list_monthly
     monkeypatch.setattr(
-        maintenance, "_monthly", lambda home, prefix: read.append(prefix) or real(home, prefix)
+        maintenance, "list_monthly", lambda home, prefix: read.append(prefix) or real(home, prefix)
     )
     assert len(past.forget()) == 21 and read == [""]
 
