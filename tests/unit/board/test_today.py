@@ -169,6 +169,14 @@ def test_much_is_cut_and_counted(filled):
     assert "78 more until tomorrow night" in board_home.show_page(filled, "today")
 
 
+def test_long_texts_are_cut_after_their_secrets_are(filled):
+    text = "word " * 26 + board_home.SECRET + " more" * 500
+    task = {"id": "long", "type": "task", "agent": "seo", "status": "failed", "at": ago(0)}
+    board_home.journal.append(filled.home, [{**task, "description": text}])
+    shown = board_home.show_page(filled, "today")
+    assert "word ***" in shown and "more more" not in shown and "swordfish" not in shown
+
+
 def test_what_lasts_is_told_without_its_id(filled, home):
     turn = environment.TurnRights("3f9c2a1b", 1, "cli/x", frozenset({"pages"}))
     made = FileChange.of("knowledge/tea.md", None, b"# Tea\n")
