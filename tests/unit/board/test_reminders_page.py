@@ -130,6 +130,12 @@ def test_a_flood_is_bounded_and_said(home):
     assert not few["cut"] and len(list_entries(few)) == 28
 
 
+def test_a_long_message_is_whole_once_and_short_on_the_calendar(home):
+    memory = write(home, line("2026-01-31", "09:00", "none", "long " * 60 + "end"))
+    html = board_home.show_page(memory, "reminders")
+    assert html.count("long long") > 2 and html.count("long end") == 1 and "long…" in html
+
+
 def test_an_empty_home_is_told_how_and_stays_empty(home):
     html = board_home.show_page(board_home.open_memory(home), "reminders")
     assert "remind-add" in html and 'class="problems"' not in html
