@@ -7,7 +7,8 @@ of work, 200 sessions, 500 reminders. Of each page: its first answer, one when n
 one after an event, a task and a page were written, which is the median of some. Then so many
 clients watch for changes and ask for every page again and again, while something is written each
 second. Times are by the clock, from a process of their own on this machine, and CPU is the
-board's own; memory is resident, after a fifth of the time and at the end. Linux only, for what it tells of processes.
+board's own; memory is resident, after a fifth of the time and at the end. Linux only, for what it
+tells of processes.
 """
 
 import argparse

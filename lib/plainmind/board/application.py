@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -40,6 +40,19 @@ _SAID = {404: "not found", 405: "not allowed"}
 _TITLES = {404: "Not here", 503: "Not now"}
 
 
+class KeptAnswer(NamedTuple):
+    """`began`: seconds of the clock that only goes on, when the files were looked at."""
+
+    tag: str
+    body: bytes
+    began: float
+
+    def answer(self, known: str, kind: str) -> Response:
+        if known == self.tag:
+            return Response(status_code=304, headers={"etag": self.tag})
+        return Response(self.body, headers={"etag": self.tag}, media_type=kind)
+
+
 class Board:
     """Answers by the memory of one home, as it is when asked."""
 
@@ -48,7 +61,7 @@ class Board:
         self.ended = ended or asyncio.Event()
         self._open, self._memory, self._state = open_memory, open_memory(), ""
         self._lock = threading.Lock()  # of what follows
-        self._kept: OrderedDict[tuple, tuple[str, bytes]] = OrderedDict()
+        self._kept: OrderedDict[tuple, KeptAnswer] = OrderedDict()
         self._size = 0
         self._making: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._looking = threading.Lock()
@@ -88,32 +101,36 @@ class Board:
     ) -> Response:  # fmt: skip
         """What `make` makes, once as long as the files of these topics and the minute are the
         same; nothing but its tag for who has that already."""
+        arrived = clock.monotonic()
         with self._lock:
             making = self._making[key[0]]
-        with making:  # those who ask for the same at once are given the same
+        with making:
+            with self._lock:
+                kept = self._kept.get(key)
+            if kept and kept.began >= arrived:  # while this waited: it is as new as was asked for
+                return kept.answer(known, kind)
+            began = clock.monotonic()
             memory = self.open_memory()
             now = memory.now()
             # looked at before it is read: what is written meanwhile makes the next answer new
             state = changes.digest(memory.home, memory.env, topics)
             if known == (tag := _tag(state, now)):
                 return Response(status_code=304, headers={"etag": tag})
-            with self._lock:
-                kept = self._kept.get(key)
-            if not kept or kept[0] != tag:
+            if not kept or kept.tag != tag:
                 body = stream.encode(make(memory, now))
                 after = changes.digest(memory.home, memory.env, topics)
                 if after.partition(".")[0] == state.partition(".")[0]:
                     tag = _tag(after, now)  # only the index is another: making this wrote it
-                self._keep(key, kept := (tag, body))
-        return Response(kept[1], headers={"etag": kept[0]}, media_type=kind)
+                self._keep(key, kept := KeptAnswer(tag, body, began))
+        return kept.answer(known, kind)
 
-    def _keep(self, key: tuple, made: tuple[str, bytes]) -> None:
+    def _keep(self, key: tuple, made: KeptAnswer) -> None:
         with self._lock:
-            _, before = self._kept.pop(key, ("", b""))
+            before = self._kept.pop(key, None)
             self._kept[key] = made
-            self._size += len(made[1]) - len(before)
+            self._size += len(made.body) - (len(before.body) if before else 0)
             while self._size > _KEPT:
-                self._size -= len(self._kept.popitem(last=False)[1][1])
+                self._size -= len(self._kept.popitem(last=False)[1].body)
 
     def do(self, name: str, body: bytes) -> Response:
         memory = self.open_memory()

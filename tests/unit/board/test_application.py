@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -251,19 +252,33 @@ def test_what_is_written_while_a_page_is_made(app, home, monkeypatch, path, is_n
 
 
 def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
+    """Though something is written all the time: who waits is given what was begun meanwhile."""
     fill(home)
     board = application.Board(lambda: open_memory(home))
-    module, made = SESSIONS.module, []
+    module, made, begun = PAGES[0].module, [], threading.Event()
     read = module.read
-    monkeypatch.setattr(module, "read", lambda *given: made.append(given) or read(*given))
+
+    def read_slowly(*given):
+        made.append(given)
+        begun.wait(30)
+        os.utime(home.path("reminders.md"), ns=(1, len(made)))
+        return read(*given)
+
+    monkeypatch.setattr(module, "read", read_slowly)
+    answers: list[int] = []
     threads = [
-        threading.Thread(target=board.answer_page, args=(SESSIONS, "", {}, "")) for _ in range(8)
+        threading.Thread(
+            target=lambda: answers.append(board.answer_page(PAGES[0], "", {}, "").status_code)
+        )
+        for _ in range(8)
     ]
     for thread in threads:
         thread.start()
+    time.sleep(0.3)  # by when all of them have asked
+    begun.set()
     for thread in threads:
         thread.join()
-    assert len(made) == 1
+    assert answers == [200] * 8 and len(made) <= 3
 
 
 def test_what_is_given_again_has_its_bounds(home, monkeypatch):
@@ -272,7 +287,7 @@ def test_what_is_given_again_has_its_bounds(home, monkeypatch):
     monkeypatch.setattr(application, "_KEPT", 100_000)
     for number in range(40):
         board.answer_page(SESSIONS, "", {"q": str(number)}, "")
-        assert sum(len(body) for _, body in board._kept.values()) == board._size <= 100_000
+        assert sum(len(kept.body) for kept in board._kept.values()) == board._size <= 100_000
     assert 0 < len(board._kept) < 40
 
 
