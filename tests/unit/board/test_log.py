@@ -255,6 +255,8 @@ def test_a_window_that_is_removed_is_gone_and_one_that_cannot_be_read_is_told_of
 ):
     part = fill(home, 1)
     assert "cli/long" in show(memory)
+    Log(home).append("cli/long", [EventDraft(NOW, "user", "one more", {})], NOW)
+    assert "user: one more" in show(memory)
     os.unlink(home.path(f"logs/{part}"))
     assert "cli/long" not in show(memory)
     with pytest.raises(NoInput):

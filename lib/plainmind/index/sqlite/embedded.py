@@ -113,7 +113,7 @@ def serve(index: IndexFile, model: str) -> None:
 
 def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
     count = lambda sql, *values: db.execute(f"SELECT count(*) FROM {sql}", values).fetchone()[0]
-    to_embed = count(f"events WHERE role IN ({_ROLES})")
+    text_only = count(f"events WHERE role NOT IN ({_ROLES})")  # they have an index of their own
     # what is not ok is in an index of its own: of the rest, each row has a vector to read over
     left = "vectors WHERE model = ? AND status <> 'ok'"
     ok = count("vectors WHERE model = ?", model) - count(left, model)
@@ -123,8 +123,8 @@ def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
         "ORDER BY next_try LIMIT 1",
         (model,),
     ).fetchone() or ("", "")
-    waiting = to_embed + count("passages") - ok - failed
-    return EmbeddingStatus(model, ok, waiting, failed, count("events") - to_embed, *last)
+    waiting = count("events") - text_only + count("passages") - ok - failed
+    return EmbeddingStatus(model, ok, waiting, failed, text_only, *last)
 
 
 def state_at(db: sqlite3.Connection, model: str, path: str, line: int) -> str:

@@ -52,6 +52,7 @@ CREATE TABLE events (
 CREATE INDEX events_by_time ON events (unix_ms, role);
 CREATE INDEX events_by_same ON events (same);
 CREATE INDEX events_by_model ON events (model) WHERE model > 0;
+CREATE INDEX events_unsaid ON events (role) WHERE role NOT IN ('user', 'agent');
 
 -- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events.
 -- Recall reads these rows instead of all events; each BLOB has one entry an event, in order.
