@@ -5,6 +5,7 @@ import os
 
 import board_home
 import pytest
+from hypothesis import example
 from hypothesis import given as examples
 from hypothesis import strategies as st
 from plainmind.board import rendering
@@ -205,27 +206,34 @@ def test_an_empty_memory_says_what_would_be_there(home):
 # --- the records of what was given
 
 TURN = st.tuples(st.integers(0, 50), st.lists(st.sampled_from("abc"), max_size=3))
+HALVES = {"half": f'{{"time":"{clock.to_text(NOW)}",', "rest": '"pages":["x"]}\n'}
 
 
-@examples(st.lists(st.one_of(TURN, st.sampled_from(["torn", "age out", "count"])), max_size=10))
+STEP = st.one_of(TURN, st.sampled_from(["half", "half, rest", "rest", "age out"]))
+
+
+@example(steps=[("half, rest", False), ("half", True), ("rest", True)])
+@examples(steps=st.lists(st.tuples(STEP, st.booleans()), max_size=8))
 def test_counts_go_on_where_they_were(tmp_path_factory, steps):
-    """Whatever is added, torn off in the middle, or ages out: as if all were counted again."""
+    """Whatever is added, half written, or ages out: as if all were counted again."""
     home = Home(str(tmp_path_factory.mktemp("given")))
+    folder = home.path("raw", "maintenance-log")
     counting = given.Counting()
-    for step in [*steps, "count"]:
-        folder = home.path("raw", "maintenance-log")
-        if step == "torn":
+    for step, looks in steps:
+        if step in ("half", "half, rest", "rest"):
             os.makedirs(folder, exist_ok=True)
             with open(os.path.join(folder, "recalled-2026-01.jsonl"), "a") as file:
-                file.write('{"time":"2026')
+                file.write("".join(HALVES[half] for half in step.split(", ")))
         elif step == "age out":
             for name in os.listdir(folder)[:1] if os.path.isdir(folder) else ():
                 os.unlink(os.path.join(folder, name))
-        elif step != "count":
+        else:
             days, names = step
             events = [given.GivenEvent(name, 0.5, 0.5, 0.5, 0.0, False) for name in names]
             given.record(home, NOW + days * clock.DAY, names[:1], events, "m")
-        assert counting.count(home) == given.Counting().count(home)
+        if looks:
+            assert counting.count(home) == given.Counting().count(home)
+    assert counting.count(home) == given.Counting().count(home)
 
 
 def test_the_last_turns_are_read_from_the_end(home):

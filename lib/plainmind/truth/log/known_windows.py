@@ -3,6 +3,7 @@ long as its file is the same. Summaries, and parts of a window without reading t
 Writes nothing."""
 
 import os
+import zlib
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -61,14 +62,15 @@ class WindowPart(NamedTuple):
 
 
 class _Outline(NamedTuple):
-    """Where the entries of a window begin. `last` is the number of its last event, -1 for none."""
+    """Where the entries of a window begin. `checksum` is that of all bytes before the last event,
+    whose number is `last`; -1 for none."""
 
     state: State
     offsets: "array[int]"
     lines: "array[int]"
     gaps: int
     last: int
-    digest: str  # of the last event
+    checksum: int
 
 
 class Outlines:
@@ -88,13 +90,9 @@ class Outlines:
                 f"'{path}' leads out of the logs", cure="put the window itself there"
             )
         with regular.open_direct(full) as file:
-            for known in (self._known.get(full), None):
-                outline = _outline(file, known)
-                first, end = select(outline.lines)
-                found = _read(file, outline, first, end)
-                begins = [outline.offsets[first] + one.offset for one in found]
-                if begins == list(outline.offsets[first:end]):
-                    break  # else somebody rewrote the file in its place
+            outline = _outline(file, self._known.get(full))
+            first, end = select(outline.lines)
+            found = _read(file, outline, first, end)
         self._known.pop(full, None)  # the newest is the last
         self._known[full] = outline
         while len(self._known) > KEPT:
@@ -123,28 +121,28 @@ def _read(
 
 
 def _outline(file: BinaryIO, known: _Outline | None) -> _Outline:
-    """The outline of a window; of one that grew, only what came is read."""
+    """The outline of a window; of one that grew, only what came is parsed."""
     state = _state_of(os.fstat(file.fileno()))
     if known and known.state == state:
         return known
-    offsets, lines, gaps, start, line = array("q"), array("q"), 0, 0, 1
-    if known and known.last >= 0 and known.state[0] == state[0] and known.state[-1] < state[-1]:
+    file.seek(0)
+    data = file.read(state[-1])
+    offsets, lines, gaps, start = array("q"), array("q"), 0, 0
+    entries: list[events.RawEvent | events.Gap] = []
+    if known and known.last >= 0:
         start, line = known.offsets[known.last], known.lines[known.last]
-    file.seek(start)
-    entries = events.scan(file.read(state[-1] - start), line)
-    if start:
-        assert known
-        first = entries[0]
-        if not isinstance(first, events.RawEvent) or first.digest != known.digest:
-            return _outline(file, None)
+        if zlib.crc32(data[:start]) == known.checksum:
+            entries = events.scan(data[start:], line)
+    if known and entries and isinstance(entries[0], events.RawEvent):
         offsets, lines = known.offsets[: known.last], known.lines[: known.last]
         gaps = known.gaps - (len(known.offsets) - 1 - known.last)
-    last, digest = -1, ""
+    else:
+        start, entries = 0, events.scan(data)
+    last = -1
     for number, entry in enumerate(entries, len(offsets)):
-        if isinstance(entry, events.RawEvent):
-            last, digest = number, entry.digest
-        else:
-            gaps += 1
-    offsets.extend(start + entry.offset for entry in entries)
-    lines.extend(entry.line for entry in entries)
-    return _Outline(state, offsets, lines, gaps, last, digest)
+        offsets.append(start + entry.offset)
+        lines.append(entry.line)
+        is_event = isinstance(entry, events.RawEvent)
+        last, gaps = (number, gaps) if is_event else (last, gaps + 1)
+    checksum = zlib.crc32(data[: offsets[last]]) if last >= 0 else 0
+    return _Outline(state, offsets, lines, gaps, last, checksum)
