@@ -13,6 +13,8 @@ from .access import Doors
 
 TOKEN = "MIND_BOARD_TOKEN"
 MOST = 200  # connections at once
+#: that make answers: Python runs one at a time, and each keeps memory of its own for good
+THREADS = 4
 _CODES = {errno.EADDRINUSE: BUSY, errno.EACCES: NOT_PERMITTED}
 
 
@@ -74,6 +76,7 @@ def prepare(
     import asyncio
 
     import uvicorn
+    from anyio.to_thread import current_default_thread_limiter
 
     ended = asyncio.Event()
     config = uvicorn.Config(
@@ -96,5 +99,10 @@ def prepare(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    # not run(): it would have its own say in what a signal does
-    return lambda: asyncio.run(server._serve([opened]))
+
+    async def answer() -> None:
+        current_default_thread_limiter().total_tokens = THREADS
+        # not serve(): it would have its own say in what a signal does
+        await server._serve([opened])
+
+    return lambda: asyncio.run(answer())
