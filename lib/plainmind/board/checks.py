@@ -135,7 +135,9 @@ def _count_now(memory: Memory, state: str) -> _Indexed:
 def _check_index(memory: Memory, indexed: _Indexed) -> Iterator[HealthCheck]:
     counts, said = indexed.counts, indexed.said
     if not os.path.isdir(memory.home.root):
-        yield HealthCheck("Index", IDLE, "there is no memory folder yet", "agent-turn 'Hello'")
+        yield HealthCheck(
+            "Index", IDLE, "there is no memory folder yet", "agent-turn --context cli/main 'Hello'"
+        )
         return
     aside = memory.engine.list_set_aside(memory.home)
     if said and not aside:

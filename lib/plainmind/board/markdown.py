@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST = 100_000  # characters; a longer text is shown as it stands
 _WIKI = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(#[^\[\]\n|]*)?(?:\|([^\[\]\n]*))?\]\]")
+_HEADING = re.compile(r"(?<!\S)#{1,6}\s+")
 _NETWORK = ("http", "https", "mailto")
 
 
@@ -46,6 +47,13 @@ def render(
         if token.type == "inline":
             token.children = _resolve(links, token.children or [], targets)
     return Markup(reader.renderer.render(tokens, reader.options, {}))
+
+
+def tell(text: str, title: str = "") -> str:
+    """One line of a page in words alone, without its title."""
+    text = _HEADING.sub("", text[:LONGEST]).removeprefix(title).strip()
+    (line,) = _reader().parseInline(text)
+    return "".join(token.content for token in line.children or [])
 
 
 @lru_cache(1)

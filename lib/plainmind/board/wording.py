@@ -1,14 +1,18 @@
 """Numbers, times and sizes as people read them: filters of the templates. Pure, but for the
 setting `zone`."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from ..formats import words
 from ..ground import clock, zone
 from ..work.report import tell_duration
 
+#: what is about a word rather than of it
+_AROUND = ".,;:!?…()[]{}<>\"'“”‘’*_`-–—"
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 
 
@@ -80,7 +84,7 @@ def time(value: Any, now: int) -> Markup | str:
 
 
 def ago(value: Any, now: int) -> str:
-    """`just now`, `5 min ago`, `3 h ago`, `2 days ago`; `in 5 min` of what is to come."""
+    """`just now`, `5 min ago`, `3 h ago`, `2 days ago`, `2 years ago`; `in 5 min` of what is to come."""
     instant = to_instant(value)
     if instant is None:
         return "never"
@@ -91,12 +95,28 @@ def ago(value: Any, now: int) -> str:
         text = f"{passed // _MINUTE} min"
     elif passed < 2 * _DAY:
         text = f"{passed // _HOUR} h"
+    elif passed < 730 * _DAY:
+        text = f"{passed // _DAY} days"
     else:
-        text = f"{passed // _DAY:,} days"
+        text = f"{passed // (365 * _DAY)} years"
     return f"{text} ago" if instant <= now else f"in {text}"
+
+
+def mark(text: str, terms: Sequence[str]) -> Markup:
+    """A text as HTML in which the words that have these index terms are marked."""
+    starts = {at for at, _ in words.sightings(text, terms)}
+    found, done = Markup(), 0
+    for start, end in words.pieces(text):
+        if start in starts:
+            inner = text[start:end]
+            word = inner.strip(_AROUND) or inner
+            start += inner.index(word)
+            found += Markup("{}<mark>{}</mark>").format(text[done:start], word)
+            done = start + len(word)
+    return found + text[done:]
 
 
 FILTERS = {
     "number": number, "percent": percent, "money": money, "size": size, "duration": duration,
-    "plural": plural,
+    "plural": plural, "mark": mark,
 }  # fmt: skip

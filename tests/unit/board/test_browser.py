@@ -359,6 +359,11 @@ def test_a_graph_is_zoomed_and_panned_and_its_letters_keep_their_size(board, ope
     page.keyboard.press("0")
     assert sheet.evaluate(look) == whole
     page.keyboard.press("Tab")
+    for _ in range(5):
+        page.keyboard.press("+")
+    box, view = page.locator("a:focus circle").bounding_box(), sheet.bounding_box()
+    assert view["x"] < box["x"] < view["x"] + view["width"], "what has the focus stays in view"
+    assert view["y"] < box["y"] < view["y"] + view["height"]
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert page.complaints == []

@@ -1,5 +1,6 @@
 """The page Log: what mem-log and mem-recall print, each event at its place."""
 
+import html as markup
 import json
 import os
 import re
@@ -8,9 +9,10 @@ import board_home
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plainmind.board import rendering
+from plainmind.board import rendering, wording
 from plainmind.board.links import FileLinks, LiveLinks, link_refs, name_file, refer
 from plainmind.board.pages import PUBLISHED, find_page, log
+from plainmind.formats import words
 from plainmind.formats.log import injected_blocks
 from plainmind.formats.log.event import Event
 from plainmind.ground import clock
@@ -81,7 +83,8 @@ def test_a_search_finds_what_mem_recall_does_and_says_why(memory, command):
     found = log.read(memory, "", {"q": query, "since": since})
     printed = records(command, memory.home, "mem-recall", "--explain", "--since", since, query)
     numbers = ("ref", "rank", "score", "relevance", "recency", "penalty", "excerpt")
-    shown = [*found["hits"], *found["near"]]
+    shown = [*found["hits"], *found["pins"]]
+    shown = [*sorted(shown, key=lambda row: row["rank"]), *found["near"]]
     assert [[row[key] for key in numbers] for row in printed] == [
         [
             row["rank"] or None if key == "rank" else
@@ -90,15 +93,69 @@ def test_a_search_finds_what_mem_recall_does_and_says_why(memory, command):
         ]
         for row in shown
     ]  # fmt: skip
-    assert found["hits"] and found["near"]
+    assert found["pins"] and found["near"]
     assert found["times"] == ["yesterday (2026-01-29 to 2026-02-01)"]
-    shown += log.read(memory, "", {"q": "print server"})["hits"]
+    hits = log.read(memory, "", {"q": "print server"})["hits"]
+    shown += hits
     assert any(row["penalty"] for row in shown)
     for row in shown:  # the score is made of what is shown
         assert row["score"] == pytest.approx(sum(adds for *_, adds in row["parts"]), abs=1e-6)
     html = show(memory, "", {"q": query})
-    assert f"/log/{found['hits'][0]['path'][5:]}?at={found['hits'][0]['line']}#L" in html
+    assert f"/log/{hits[0]['path'][5:]}?at={hits[0]['line']}#L" in html
     assert "data-live" not in html, "a model is not asked again"
+
+
+def test_a_pin_that_is_not_about_the_question_is_below_the_answers(memory):
+    found, html = (
+        log.read(memory, "", {"q": "print server"}),
+        show(memory, "", {"q": "print server"}),
+    )
+    beside = html.index("Pinned, not about this")
+    assert found["pins"] and all(row["told"].startswith("not relevant") for row in found["pins"])
+    assert all(row["relevance"] > found["floor"] for row in found["hits"])
+    at = lambda row: html.index(f'id="hit{row["rank"]}"')
+    assert max(map(at, found["hits"])) < beside < min(map(at, found["pins"]))
+    for row in found["hits"]:  # the word fits the bar beside it
+        said = f'{row["told"].capitalize()} <progress max="1" value="{row["relevance"]}"'
+        assert said in re.sub(r"<summary>\s*", "", html)
+    assert "print <mark>server</mark>" in html.replace("<mark>print</mark>", "print")
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("Restart the print server.", "restarted servers", ["Restart", "server"]),
+        ('"<b>server</b>" & <server>', "server b", ["b>server</b", "server"]),
+        ("in \u6771\u4eac\u3078", "\u6771\u4eac", ["\u6771\u4eac\u3078"]),
+        ("nothing", "server", []), ("", "server", []),
+    ],
+)  # fmt: skip
+def test_words_that_were_asked_for_are_marked_and_no_text_is_lost(text, query, marked):
+    html = str(wording.mark(text, words.terms(query)))
+    parts = re.findall("<mark>(.*?)</mark>", html)
+    assert [*map(markup.unescape, parts)] == marked
+    assert markup.unescape(re.sub("</?mark>", "", html)) == text
+    assert not re.search("<(?!/?mark>)", html)
+
+
+def test_a_window_tells_when_its_events_were_and_leads_to_the_newest(home, memory):
+    part = fill(home, 450)
+    html = show(memory, part, {"from": "0"})
+    first, last = (clock.to_text(NOW + at) for at in (0, 199))
+    times = re.findall('datetime="([^"]+)"', html[html.index("<h1>") : html.index("</h1>")])
+    assert times == [first, last] and f'href="/log/{part}#newest"' in html
+    html = show(memory, part)
+    assert 'href="#newest"' in html and html.index('id="newest"') < html.index("event 449")
+    assert html.index("event 448") < html.index('id="newest"')
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [(1, "24 h ago"), (729, "729 days ago"), (730, "2 years ago"), (20_000, "54 years ago"),
+     (-800, "in 2 years")],
+)  # fmt: skip
+def test_how_long_ago(days, told):
+    assert wording.ago(NOW - days * clock.DAY, NOW) == told
 
 
 def test_a_search_can_be_narrowed(memory):

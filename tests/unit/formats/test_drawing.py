@@ -140,6 +140,22 @@ def test_letters_however_enlarged_cover_none(name, unit):
 
 
 @pytest.mark.parametrize("name", GRAPHS)
+def test_a_name_gives_way_to_greater_ones_only(name):
+    units = [unit for unit in picture.UNITS if unit >= 1]
+    found = picture.draw(GRAPHS[name]).entities
+    for at, one in enumerate(found):
+        if one.unit < units[0]:
+            unit = units[units.index(one.unit) - 1]
+            box, shown = picture._measure(one, unit), [e for e in found[:at] if e.unit >= unit]
+            boxes = [picture._measure(each, unit) for each in shown]
+            assert any(
+                abs(box.x - other.x) * 2 < box.width + other.width
+                and abs(box.y - other.y) * 2 < box.height + other.height
+                for other in boxes
+            ), one.name
+
+
+@pytest.mark.parametrize("name", GRAPHS)
 def test_every_triple_is_in_a_title(name):
     assert {" ".join(triple) for triple in GRAPHS[name]} <= all_titles(drawn(GRAPHS[name]))
 

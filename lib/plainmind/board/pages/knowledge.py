@@ -17,7 +17,7 @@ from ...recall.report import Form
 from ...truth.log.verify import Finding
 from ...truth.pages import audit, checking, given, maintenance, page_files
 from ...truth.pages.known_pages import KnownPage, KnownPages, Library
-from .. import changes, rendering
+from .. import changes, markdown, rendering
 
 SHOWN = 200  # pages, findings, on one page
 TRIPLES = 200  # in a table
@@ -43,7 +43,9 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     if part:
         return {"kind": "page"} | _read_page(memory, library, part)
     if text := query.get("q", "").strip():
-        return {"kind": "search", "asked": text[:LONGEST]} | _search(memory, text[:LONGEST])
+        return {"kind": "search", "asked": text[:LONGEST]} | _search(
+            memory, library, text[:LONGEST]
+        )
     return {"kind": "list"} | _list(memory, library, query)
 
 
@@ -109,14 +111,19 @@ def _names(library: Library, paths: Iterable[str]) -> list[dict[str, str]]:
     return [{"part": _part(path), "title": library.pages[path].title} for path in paths]
 
 
-def _search(memory: Memory, text: str) -> dict[str, Any]:
+def _search(memory: Memory, library: Library, text: str) -> dict[str, Any]:
     """As mem-recall --knowledge."""
     remarks: list[str] = []
     asked = memory._replace(say=remarks.append)
     form = Form(inject=False, explain=False, budget=1000, most_each=250)
     with _searching:
         found = knowledge.recall(asked, text, form, k=None, budget=None, each=None)
-    return {"hits": list(found.records), "remarks": remarks}
+    hits = []
+    for hit in found.records:
+        known = library.pages.get(hit["path"])
+        title = known.title if known else hit["name"]
+        hits.append({**hit, "title": title, "excerpt": markdown.tell(hit["excerpt"], title)})
+    return {"hits": hits, "remarks": remarks}
 
 
 # --- one page
@@ -189,7 +196,10 @@ def _read_graph(memory: Memory, name: str) -> dict[str, Any]:
         "triples": [(*fact[:3], fact.ref) for fact in chosen[:TRIPLES]], "count": len(chosen),
         "entities": [
             (*one, _part(called.get(key(one.name), "")), one.links >= picture.HUB)
-            for one in sorted(drawn.entities, key=lambda one: (one.unit, one.links))
+            # what is seen at once is on top; in order of names, as the keyboard goes through them
+            for one in sorted(
+                drawn.entities, key=lambda one: (one.unit >= unit, one.name.casefold(), one.name)
+            )
         ],
         "arrows": arrows,
     }  # fmt: skip

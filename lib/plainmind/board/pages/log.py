@@ -100,7 +100,7 @@ def _read_window(memory: Memory, part: str, query: Mapping[str, str]) -> dict[st
     end, at = found.first + len(found.entries), names.index(name)
     entries = [_describe(entry, line) for entry in found.entries]
     return {
-        "path": path, "context": context, "started": clock.parse(name[:16]), "entries": entries,
+        "path": path, "context": context, "entries": entries,
         "events": found.total - found.gaps, "first": found.first, "last": end,
         "count": found.total, "line": line,
         "is_found": not line or any(entry["marked"] for entry in entries),

@@ -50,7 +50,9 @@ def search(memory: Memory, asked: Mapping[str, str]) -> dict[str, Any]:
     rows = [_describe(one, found, limits) for one in looked_at]
     return {
         "asked": {**asked, "q": text}, "remarks": remarks, "words": found.terms,
-        "times": list(found.times), "hits": [row for row in rows if row["rank"]],
+        "times": list(found.times),
+        "hits": [row for row in rows if row["rank"] and not _is_beside(row, limits.floor)],
+        "pins": [row for row in rows if row["rank"] and _is_beside(row, limits.floor)],
         "near": [row for row in rows if not row["rank"]],
         "more": [(count, REASONS.get(reason, reason)) for reason, count in sorted(more.items())],
         "events": found.events, "pool": found.pool, "floor": limits.floor,
@@ -83,6 +85,11 @@ def _describe(one: report.LookedAt, found: Any, limits: Any) -> dict[str, Any]:
         "told": _tell(pick), "score": pick.score, "relevance": pick.relevance,
         "parts": [*zip(("sim", "recency", "penalty"), weights, numbers, adds)],
     }  # fmt: skip
+
+
+def _is_beside(row: Mapping[str, Any], floor: float) -> bool:
+    """A pin that is given to every turn, and is not about what was asked."""
+    return row["pinned"] and row["relevance"] <= floor
 
 
 def _tell(pick: Any) -> str:

@@ -4,12 +4,20 @@
 (() => {
   const NEAREST = 0.25; // of the sheet, a pixel of the screen
   const FAR = 3; // from there on, arrowheads are too small to be seen
-  let view = null, asked = location.href; // x, y, width, height of what is seen; null is all
+  let view = null, asked = location.href; // x, y, width, height of what is seen; null is what fills the box
 
   function find() {
     const sheet = document.getElementById("graph-sheet");
     const all = sheet ? sheet.dataset.all.split(" ").map(Number) : [0, 0, 1, 1];
-    return { sheet, all, now: view || all };
+    return { sheet, all, now: view || (sheet ? fill(sheet, all) : all) };
+  }
+  // In a box that is taller than the sheet, as a phone has it: the part around the greatest dot.
+  function fill(sheet, [left, top, wide, high]) {
+    const part = Math.min(wide, high * sheet.clientWidth / (sheet.clientHeight || 1));
+    if (sheet.clientHeight <= sheet.clientWidth || part >= wide) return [left, top, wide, high];
+    const sizes = [...sheet.querySelectorAll(".dot circle")].map((dot) => [parseFloat(dot.getAttribute("r")), Number(dot.getAttribute("cx"))]);
+    const [, x] = sizes.reduce((most, one) => (one[0] > most[0] ? one : most));
+    return [Math.max(left, Math.min(left + wide - part, x - part / 2)), top, part, high];
   }
   // Pixels of the sheet for one of the screen.
   function scale(sheet, [, , width, height]) {
@@ -35,7 +43,7 @@
   function zoom(by, x, y) {
     const { sheet, all, now: [left, top, wide, high] } = find();
     const least = NEAREST * sheet.clientWidth, to = Math.min(all[2], Math.max(wide / by, Math.min(least, wide)));
-    if (to >= all[2] && by < 1) view = null;
+    if (to >= all[2] && by < 1) view = all;
     else {
       const [px, py] = [x ?? left + wide / 2, y ?? top + high / 2], share = to / wide;
       view = [px - (px - left) * share, py - (py - top) * share, to, high * share];
@@ -69,17 +77,19 @@
 
   document.addEventListener("click", (event) => {
     const wanted = event.target.closest?.("#graph [data-zoom]")?.dataset.zoom;
-    if (wanted === "all") { view = null; show(); }
+    if (wanted === "all") { view = find().all; show(); }
     else if (wanted) zoom(wanted === "in" ? 1.6 : 1 / 1.6);
     else if (moved > 5 && event.detail && isOn(event)) event.preventDefault(); // it was a drag
   }, true);
 
   document.addEventListener("keydown", (event) => {
     if (!isOn(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { sheet, now } = find(), step = 80 * scale(sheet, now);
+    const { sheet, all, now } = find(), step = 80 * scale(sheet, now);
+    const dot = event.target.querySelector?.(":scope > circle"); // of the name that has the focus
+    const at = dot ? ["cx", "cy"].map((name) => Number(dot.getAttribute(name))) : [];
     const keys = {
       ArrowLeft: () => pan(-step, 0), ArrowRight: () => pan(step, 0), ArrowUp: () => pan(0, -step), ArrowDown: () => pan(0, step),
-      "+": () => zoom(1.6), "=": () => zoom(1.6), "-": () => zoom(1 / 1.6), 0: () => { view = null; show(); },
+      "+": () => zoom(1.6, ...at), "=": () => zoom(1.6, ...at), "-": () => zoom(1 / 1.6, ...at), 0: () => { view = all; show(); },
     };
     if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
   });

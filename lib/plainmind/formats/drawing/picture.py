@@ -15,7 +15,7 @@ from typing import NamedTuple
 from . import layout, lettering
 
 EM = 12  # pixels of the sheet
-UNITS = (32.0, 22.0, 16.0, 11.0, 8.0, 5.6, 4.0, 2.8, 2.4, 2.0, 1.7, 1.4, 1.2, 1.0, 0.7, 0.5)
+UNITS = (45.0, 32.0, 22.0, 16.0, 11.0, 8.0, 5.6, 4.0, 2.8, 2.4, 2.0, 1.7, 1.4, 1.2, 1.0, 0.7, 0.5)
 LONGEST = 22  # ems of a name; the whole of it is in the title
 HUB = 8  # links from which a name is written larger
 MARGIN = 40
@@ -176,19 +176,21 @@ class _Course(NamedTuple):
 
 
 def _show_names(entities: Sequence[Dot]) -> list[Dot]:
-    """Entities, greatest first, each with the unit from which on its name is seen."""
-    units: dict[str, float] = {}
-    for unit in UNITS[: UNITS.index(1) + 1]:
-        grid: _Grid = {}
-        boxes = [(one.name, _measure(one, unit)) for one in entities]
-        for name, box in boxes:
-            if name in units:
-                _put(grid, box, unit)
-        for name, box in boxes:
-            if name not in units and (unit == 1 or _is_free(grid, box, unit)):
-                units[name] = unit
-                _put(grid, box, unit)
-    return [one._replace(unit=units[one.name]) for one in entities]
+    """Entities, greatest first, each with the unit from which on its name is seen: it never gives
+    way to a smaller one."""
+    grids: dict[float, _Grid] = {unit: {} for unit in UNITS[: UNITS.index(1) + 1]}
+    found = []
+    for one in entities:
+        seen: list[tuple[float, _Box]] = []  # from the nearest unit on, while there is room
+        for unit in reversed(grids):
+            box = _measure(one, unit)
+            if unit > 1 and not _is_free(grids[unit], box, unit):
+                break
+            seen.append((unit, box))
+        for unit, box in seen:
+            _put(grids[unit], box, unit)
+        found.append(one._replace(unit=seen[-1][0]))
+    return found
 
 
 def _show_words(entities: Sequence[Dot], lines: Sequence[tuple[_Course, Arrow]]) -> list[Arrow]:
