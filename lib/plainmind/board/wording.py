@@ -84,7 +84,8 @@ def time(value: Any, now: int) -> Markup | str:
 
 
 def ago(value: Any, now: int) -> str:
-    """`just now`, `5 min ago`, `3 h ago`, `2 days ago`, `2 years ago`; `in 5 min` of what is to come."""
+    """`just now`, `5 min ago`, `3 h ago`, `2 days ago`, `2 years ago`; `in 5 min`
+    of what is to come."""
     instant = to_instant(value)
     if instant is None:
         return "never"
