@@ -295,6 +295,21 @@ def _run_sessions(home: Home, tell, more: int) -> None:
     _put(home, logs, tell("09:12 reading invoices\n09:13 three without a number\n"))
 
 
+def end_badly(home: Home) -> str:
+    """A session that is ended as if all were well: a task failed, one is blocked, one agent never
+    started, and one has no task; its name."""
+    at = NOW - 30 * MINUTE
+    id = do(home, at, "start", agent="orchestrator")
+    for agent in ("backend", "ux"):
+        do(home, at, "start", session=id, agent=agent)
+    for status, text in (("failed", "Write the schema"), ("blocked", "Fill the tables")):
+        do(home, at, "task", text, session=id, agent="backend", status=status)
+    do(home, at, "next", "frontend", "Draw it", session=id, agent="orchestrator")
+    for agent in ("backend", "ux", "orchestrator"):
+        do(home, at + 9 * MINUTE, "end", session=id, agent=agent)
+    return id
+
+
 def do(home: Home, at: int, verb: str, *words: str, session: str = "", **options: Any) -> str:
     """A verb of work-session, at a time; the session."""
     call = verbs.parse(verb, words, options)

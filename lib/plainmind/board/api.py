@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..formats.work.session import tell
 from ..ground import zone
 from ..ground.errors import BadData
 from ..memory import Memory
@@ -32,7 +33,7 @@ def list_performance(memory: Memory, part: str, query: Query) -> list[dict[str, 
 
 
 def list_leaders(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
-    """As `work-xp --leaderboard`: `?board=`, by XP where that is not given."""
+    """As `work-xp --leaderboard BOARD`: of `?board=`, else of XP."""
     found = experience.read_board(memory.opened(), query.get("board") or "xp")
     return [row.record for row in standings.rows_of_board(found, people=False)]
 
@@ -50,12 +51,19 @@ def list_achievements(memory: Memory, part: str, query: Query) -> list[dict[str,
     return [row.record for row in standings.rows_of_achievements(one, people=False)]
 
 
+_AWARD = ("agent", "amount", "reason")
+
+
 def award(memory: Memory, given: Any) -> dict[str, Any]:
     """As `work-xp --award`: `{"agent": …, "amount": …, "reason": …}` becomes a line of the
     journal."""
     if not isinstance(given, dict):
         raise BadData("not an object", cure='send {"agent": …, "amount": …, "reason": …}')
-    values: list[Any] = [given.get(key) for key in ("agent", "amount", "reason")]
+    for key in given:
+        if key not in _AWARD:
+            what = f"{tell(key)} is not a field of an award"
+            raise BadData(what, cure=f"it has {', '.join(_AWARD)}")
+    values: list[Any] = [given.get(key) for key in _AWARD]
     agent, amount, reason = values  # the journal's schema refuses what the last two must not be
     if not isinstance(agent, str):
         raise BadData("'agent' is not a text", cure="name an agent")

@@ -216,6 +216,10 @@ class Index(Protocol):
         rows), and the sums of the columns `add`, None where no row has a value. What has no row is
         left out."""
 
+    def work_events(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Id -> the fields of that event of the journal; one that was taken back, or that is not
+        there, is left out."""
+
     # --- care
 
     def counts(self) -> dict[str, Any]:

@@ -26,6 +26,14 @@ def read_all(opened: "Iterator[Index]", today: str) -> list[AgentFigures]:
     return []
 
 
+def read_names(opened: "Iterator[Index]") -> set[str]:
+    """The agents there are."""
+    for index in opened:
+        with index:
+            return {row["name"] for row in index.work_rows("agents")}
+    return set()
+
+
 def read_one(opened: "Iterator[Index]", agent: str, today: str) -> AgentFigures:
     """One agent on a day. NoInput for one that nobody knows, BadData for what cannot be a name."""
     check_agent(agent)
@@ -104,16 +112,26 @@ def read_gains(opened: "Iterator[Index]", now: int, count: int, **of: str) -> li
 class History(NamedTuple):
     """The last rows of an agent's, newest first (mind-schema(5))."""
 
-    gains: list[dict[str, Any]]  # xp_transactions
+    gains: list[dict[str, Any]]  # xp_transactions, with `said`: why it was praised or awarded
     tasks: list[dict[str, Any]]
     rewards: list[dict[str, Any]]
+
+
+_GIVEN = ("praise", "award")
 
 
 def read_history(opened: "Iterator[Index]", agent: str, last: int) -> History:
     for index in opened:
         with index:
             rows = partial(index.work_rows, last=last, agent=agent)
-            found = rows("xp_transactions"), rows("tasks", by="at"), rows("rewards", by="at")
+            gains = rows("xp_transactions")
+            given = index.work_events(row["of"] for row in gains if row["reason"] in _GIVEN)
+            said = {id: fields.get("reason") or "" for id, fields in given.items()}
+            gains = [
+                {**row, "said": said.get(row["of"], "") if row["reason"] in _GIVEN else ""}
+                for row in gains
+            ]
+            found = gains, rows("tasks", by="at"), rows("rewards", by="at")
             return History(*(newest[::-1] for newest in found))
     return History([], [], [])
 

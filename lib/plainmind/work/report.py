@@ -1,6 +1,6 @@
 """What is shown of sessions: rows of columns for people, records for programs. Knows no files."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ..formats.work import session, steps, summary
@@ -57,6 +57,20 @@ def row_of_session(id: str, states: list[State], people: bool = False) -> Output
     times = (clock.to_text(instant) if instant else None for instant in (started, ended))
     values = (id, f"work/{id}", status, phase, agents, *times)
     return OutputRow(text, dict(zip(SESSION_KEYS, values)))
+
+
+def count_tasks(states: list[State]) -> dict[str, int]:
+    """Status -> how many tasks of these agents have it; of none, nothing."""
+    tasks = [task["status"] for each in states for task in each.fields.get("completedTasks") or ()]
+    order = ("completed", "failed", "blocked", "in_progress", "pending")
+    return {status: tasks.count(status) for status in order if status in tasks}
+
+
+def name_outcome(status: str, counts: Mapping[str, int]) -> str:
+    """A status as people are told it: who ends a run seldom says how, so what is completed, with a
+    task that failed or is blocked, has only ended."""
+    went_wrong = counts.get("failed") or counts.get("blocked")
+    return "ended" if status == "completed" and went_wrong else status
 
 
 def tell_duration(seconds: float) -> str:

@@ -7,8 +7,9 @@ units and a bar.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..team.achievements import ACHIEVEMENTS, Achievement, Deeds
+from ..team.achievements import ACHIEVEMENTS, BY_NAME, Achievement, Deeds
 from ..team.figures import AgentFigures, BoardRow
+from ..team.levels import LEVELS
 from .report import OutputRow, tell_duration
 
 #: of the JSON objects
@@ -136,6 +137,16 @@ def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator
             width = f"{one.title:<13} {one.tier:<9} {one.xp:>4} XP  {one.description:<30} {shown}"
             text = f"{one.symbol} {width}".rstrip()
         yield OutputRow(text, dict(zip(ACHIEVEMENT_KEYS, values)))
+
+
+def tell_gain(reason: str) -> str:
+    """What XP was for, of the reason as it is kept (`team.standing.Gain`), for people."""
+    what, _, which = reason.partition(" ")
+    if what == "achievement" and which in BY_NAME:
+        return f"achievement {BY_NAME[which].title} {BY_NAME[which].symbol}"
+    if what == "level":
+        return f"level {which}, {LEVELS[int(which) - 1].title}"
+    return {"pr_merged": "pull request merged", "quick": "quick task"}.get(reason, reason)
 
 
 def tell_progress(one: Achievement, deeds: Deeds) -> str:

@@ -75,6 +75,8 @@ def test_answers_to_programs_are_the_commands_records(app, home, command):
         ("gamification/award-xp", "POST", b"[]", 400, "not an object"),
         ("gamification/award-xp", "POST", b"{}", 400, "agent"),
         ("gamification/award-xp", "POST", b'{"agent":["x"]}', 400, "agent"),
+        ("gamification/award-xp", "POST",
+         b'{"agent":"backend","amount":5,"reason":"x","foo":1}', 400, "'foo' is not a field"),
         ("gamification/award-xp", "POST", b'{"agent":"ghost","amount":1,"reason":"x"}', 404,
          "no agent"),
         *[("gamification/award-xp", "POST", b'{"agent":"backend",%s}' % rest, 400, said)

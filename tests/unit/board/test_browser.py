@@ -232,6 +232,26 @@ def test_a_board_that_ends_and_is_back_is_told_and_followed(memory, open_at, tel
         own.stop()
 
 
+def test_an_award_is_given_and_seen(board, open_at):
+    page = open_at(f"{board.url}/management-team.html")
+    page.select_option("#award-agent", "ux")
+    page.fill("#award-amount", "70")
+    page.fill("#award-reason", "found <b>it</b>")
+    page.keyboard.press("Enter")
+    page.get_by_text("Awarded 70 XP to ux").wait_for()
+    assert page.input_value("#award-reason") == ""
+    page.locator("#agent-ux .way").get_by_text("70 XP").wait_for()
+    page.evaluate("document.querySelector('#award').noValidate = true")
+    page.select_option("#award-agent", "ux")
+    page.fill("#award-amount", "7000")
+    page.fill("#award-reason", "too much")
+    page.click("#award button")
+    page.get_by_text("Not awarded: ").wait_for()
+    assert [one for one in page.complaints if "400" not in one] == []
+    bare = open_at(f"{board.url}/management-team.html", java_script_enabled=False)
+    assert bare.get_by_text("work-xp --award").is_visible() and not bare.is_visible("#award")
+
+
 # --- charts
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from board_home import ENDED, MINUTE, NOW, REPO, do, fill, open_memory
+from board_home import ENDED, MINUTE, NOW, REPO, do, end_badly, fill, open_memory
 from plainmind.board import changes, rendering
 from plainmind.board.links import LiveLinks
 from plainmind.board.pages import find_page, sessions
@@ -38,6 +38,18 @@ def test_a_session_says_who_does_what_and_who_is_next(memory):
     html = render(memory, running["sessionId"])
     for text in ("Number the invoices", "docs/schema.md", "three without a number", "waits for"):
         assert text in html
+
+
+def test_a_session_that_has_ended_asks_for_nothing(memory):
+    id = end_badly(memory.home)
+    html = render(memory, id)
+    assert "Never started</h2>" in html and ">Next<" not in html and ">ready<" not in html
+    assert "Draw it" in html and "No tasks</span>" in html and "No tasks yet" not in html
+    running = next(one for one in sessions.read(memory, "", {})["sessions"] if not one["has_ended"])
+    html = render(memory, running["sessionId"])
+    assert ">Next<" in html and ">ready<" in html and "No tasks yet" in html
+    for agent in ("backend", "infrastructure"):  # one that works, and one that is to
+        assert f'<a href="/team/{agent}">{agent}</a>' in html
 
 
 def test_times_of_tasks_are_those_that_can_be(memory):

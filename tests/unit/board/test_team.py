@@ -79,6 +79,38 @@ def test_an_agents_page_is_its_record_and_how_far_it_is(memory, ask):
     assert [row["value"] for row in shown["history"].rewards] == [0.8]
 
 
+def test_what_xp_was_for_is_told(tmp_path):
+    memory = open_memory(Home(str(tmp_path)))
+    said = {"agent": "ux", "at": clock.to_text(NOW)}
+    drafts = [
+        {**said, "type": "award", "amount": 200, "reason": "found <b>it</b>"},
+        {**said, "type": "award", "amount": 30, "reason": "by mistake", "id": "w"},
+        {"type": "void", "of": "w", "reason": "x"},
+        {**said, "type": "praise", "reason": "no downtime"},
+        {**said, "type": "pr_merged"},
+        {**said, "type": "task", "description": "Draw", "duration_s": 5, "status": "completed"},
+    ]
+    journal.log(memory.home, drafts, NOW)
+    html = show(memory, "ux")
+    for text in (
+        "award: <bdi>found &lt;b&gt;it&lt;/b&gt;</bdi>", "praise: <bdi>no downtime</bdi>",
+        "level 2, Apprentice", "achievement First Steps 🎯", "pull request merged",
+        "quick task", "first of the day", "achievement Merged 🔀",
+    ):  # fmt: skip
+        assert f"<td>{text}</td>" in html, text
+    assert "by mistake" not in html and "first-steps" not in html
+
+
+def test_who_was_only_given_a_reward_has_a_page(tmp_path):
+    memory = open_memory(Home(str(tmp_path)))
+    show(memory)  # the index is made: what comes then is taken in alone
+    reward = {"type": "reward", "agent": "docs", "value": 1, "reason": "clear"}
+    (event,) = journal.log(memory.home, [reward], NOW)
+    assert "clear" in show(memory, "docs") and "docs" in team.list_parts(memory)
+    journal.log(memory.home, [{"type": "void", "of": event["id"], "reason": "x"}], NOW)
+    assert "docs" not in team.list_parts(memory)
+
+
 def test_the_last_tasks_are_those_of_the_last_hours(tmp_path):
     memory = open_memory(Home(str(tmp_path)))
     task = {"type": "task", "agent": "ux", "status": "completed"}

@@ -130,6 +130,20 @@ def add_failures(count: int):
     return add
 
 
+def log_tasks(*tasks):
+    """Of (agent, description, status, minutes ago)."""
+
+    def add(memory) -> None:
+        drafts = [
+            {"type": "task", "agent": agent, "description": text, "status": status,
+             "at": clock.to_text(NOW - minutes * MINUTE)}
+            for agent, text, status, minutes in tasks
+        ]  # fmt: skip
+        board_home.journal.log(memory.home, drafts, NOW)
+
+    return add
+
+
 def answer(memory) -> None:
     meta = {"reply_to": "m9", "model": "embedded"}
     Log(memory.home).append("discord-thread/200", [EventDraft(NOW, "agent", "Here.", meta)], NOW)
@@ -148,6 +162,18 @@ def wait_for_yes(memory) -> None:
         (answer, {"No answer in discord-thread/200"}, set()),
         (wait_for_yes, set(), {"1 change waits for your yes"}),
         (add_failures(2), set(), {"seo: Task 0", "seo: Task 1"}),
+        (log_tasks(("frontend", "page  0", "completed", 0)), {"frontend: Page 0"}, set()),
+        (
+            log_tasks(("frontend", "Page 1", "completed", 0), ("seo", "Page 0", "completed", 0)),
+            set(),
+            set(),
+        ),
+        (
+            log_tasks(("seo", "Rank", "completed", 9), ("seo", "Rank", "failed", 5)),
+            set(),
+            {"seo: Rank"},
+        ),
+        (log_tasks(("seo", "Rank", "failed", 3 * DAY // MINUTE)), set(), set()),
         (lambda memory: board_home._put(memory.home, "reminders.md", ""), {"Reminders"}, set()),
     ],
 )
@@ -156,6 +182,35 @@ def test_a_change_is_seen(filled, change, gone, new):
     change(filled)
     after = set(tell(filled))
     assert (before - after, after - before) == (gone, new)
+
+
+def test_what_failed_again_is_told_once(filled):
+    before = len(tell(filled))
+    log_tasks(*[("seo", "Rank", "failed", minutes) for minutes in (9, 7, 5)])(filled)
+    (one,) = [one for one in read(filled)["concerns"] if one.what == "seo: Rank"]
+    assert one.detail == "3 times" and one.at == clock.to_text(NOW - 5 * MINUTE)
+    assert len(tell(filled)) == before + 1
+
+
+def test_what_was_done_leads_to_its_session_or_its_agent(filled):
+    shown = board_home.show_page(filled, "today")
+    assert '<a href="/team/backend"><bdi>Invoices 0</bdi></a>' in shown
+    id = board_home.end_badly(filled.home)
+    task = {"type": "task", "agent": "ux", "status": "completed", "session": id}
+    board_home.journal.log(filled.home, [{**task, "description": "Sketch"}], NOW)
+    assert f'<a href="/sessions/{id}"><bdi>Sketch</bdi></a>' in board_home.show_page(
+        filled, "today"
+    )
+
+
+def test_a_session_without_success_has_ended_and_is_not_completed(filled):
+    id = board_home.end_badly(filled.home)
+    for name, each in (("today", "<li>"), ("sessions", "<tr")):
+        rows = board_home.show_page(filled, name).split(each)
+        (row,) = [one for one in rows if id in one and 'data-status="ended"' in one]
+        assert "1 failed, 1 blocked" in row and 'data-status="completed"' not in row, name
+    shown = board_home.show_page(filled, "sessions", id).partition("<h2")[0]
+    assert 'data-status="ended"' in shown and "1 failed, 1 blocked" in shown
 
 
 def test_much_is_cut_and_counted(filled):

@@ -9,7 +9,7 @@ from ...formats.work.session import Fields, State
 from ...ground.errors import Failure, NoInput
 from ...memory import Memory
 from ...truth.work import sessions
-from ...work import log_tail, report
+from ...work import experience, log_tail, report
 
 SHOWN = 50  # sessions on one page
 LAST = 4  # tasks of an agent that are shown of a session among others
@@ -25,7 +25,9 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         states = sessions.read_states(home, id, problems.append)
         found = _describe(id, states, memory.now(), None if query.get("all") else TASKS)
         logs = _read_logs(memory, id)
-        return {"one": found, "logs": logs, "problems": list(map(str, problems))}
+        agents = _list_agents(memory)
+        problems_told = list(map(str, problems))
+        return {"one": found, "logs": logs, "agents": agents, "problems": problems_told}
     ids = sessions.list_sessions(home)
     before = query.get("before", "")
     if before:
@@ -36,7 +38,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         if states := sessions.read_states(home, id, problems.append):
             described.append(_describe(id, states, memory.now(), LAST))
     return {
-        "one": None, "count": len(ids), "before": before, "sessions": described,
+        "one": None, "agents": _list_agents(memory), "count": len(ids), "before": before, "sessions": described,
         "older": ids[SHOWN - 1] if len(ids) > SHOWN else "",
         "problems": list(map(str, problems)),
     }  # fmt: skip
@@ -44,6 +46,14 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 def list_parts(memory: Memory) -> Iterable[str]:
     return sessions.list_sessions(memory.home)[:SHOWN]
+
+
+def _list_agents(memory: Memory) -> list[str]:
+    """Those that have a page."""
+    try:
+        return sorted(experience.read_names(memory.opened()))
+    except (Failure, OSError):  # the states are there all the same
+        return []
 
 
 def _read_logs(memory: Memory, id: str) -> dict[str, list[str]]:
@@ -62,24 +72,28 @@ def _describe(id: str, states: list[State], now: int, most: int | None) -> dict[
     its open steps."""
     rows = [row.record for row in report.rows_of_session(states)]
     started, ended = summary.find_span(states)
+    record, counts = report.row_of_session(id, states).record, report.count_tasks(states)
     repositories = (state.fields.get("targetRepo") for state in states)
     return {
-        **report.row_of_session(id, states).record,
+        **record,
+        "outcome": report.name_outcome(record["status"], counts), "counts": counts,
+        "has_ended": summary.has_ended(states),
         "repo": next(filter(None, repositories), ""),
         "seconds": (ended - started) / 1000 if 0 < started <= ended else None,
         "team": [_describe_agent(state, now, most) for state in states],
         "steps": rows[len(states) :],
-    }
+    }  # fmt: skip
 
 
 def _describe_agent(state: State, now: int, most: int | None) -> dict[str, Any]:
     tasks = state.fields.get("completedTasks") or []
-    counts = {status: sum(task["status"] == status for task in tasks) for status in _TOLD}
+    counts = report.count_tasks([state])
     artifacts = (state.fields.get("artifacts") or {}).items()
     return {
-        "name": state.agent, "status": state.status,
+        "name": state.agent, "outcome": report.name_outcome(state.status, counts),
+        "status": state.status, "has_ended": state.status in summary.ENDED,
         "started": state.started, "ended": state.ended,
-        "count": len(tasks), "counts": {name: count for name, count in counts.items() if count},
+        "count": len(tasks), "counts": counts,
         "tasks": [_describe_task(task, now) for task in tasks[-most if most else 0 :]],
         "artifacts": [(key, _tell(value)) for key, value in artifacts],
     }  # fmt: skip
@@ -98,7 +112,3 @@ def _describe_task(task: Fields, now: int) -> dict[str, Any]:
 def _tell(value: Any) -> str:
     """A value of whoever wrote the file."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-#: how many of an agent's tasks are so is told
-_TOLD = ("completed", "in_progress", "failed", "blocked", "pending")

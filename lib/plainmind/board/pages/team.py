@@ -47,13 +47,15 @@ def _read_agent(memory: Memory, one: AgentFigures) -> dict[str, Any]:
         {**row, "symbol": each.symbol, "progress": standings.tell_progress(each, one.deeds)}
         for row, each in zip(rows, ACHIEVEMENTS)
     ]
+    history = experience.read_history(memory.opened(), one.agent, LAST)
     return {
         "one": one,
         "record": standings.row_of_agent(one, people=False).record,
         "gains": _chart(memory, gains, "agent"),
         "reached": sorted((row for row in told if row["at"]), key=lambda row: row["at"])[::-1],
         "open": [row for row in told if not row["at"]],
-        "history": experience.read_history(memory.opened(), one.agent, LAST),
+        "gained": [{**row, "what": standings.tell_gain(row["reason"])} for row in history.gains],
+        "history": history,
     }
 
 

@@ -16,7 +16,8 @@ from ...reminders import agenda, past
 from ...truth import changes
 from ...truth.changes import ASKED, KeptChange
 from ...truth.log import overview
-from ...work import costs, experience
+from ...truth.work import sessions
+from ...work import costs, experience, report
 from .. import checks
 from . import reminders
 
@@ -63,10 +64,14 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "due_left": len(due[DUE:]),
         "figures": work["figures"],
         "talks": work["talks"][:TALKS],
-        "running": [_describe_session(row) for row in work["running"][:RUNNING]],
+        "running": [_describe_session(memory, row) for row in work["running"][:RUNNING]],
         "running_count": len(work["running"]),
-        "ended": work["ended"],
-        "done": [one for one in work["tasks"] if one["status"] == "completed"][:TASKS],
+        "ended": [_describe_session(memory, row) for row in work["ended"]],
+        "done": [
+            {**row, "to": _find_page(memory, row)}
+            for row in work["tasks"]
+            if row["status"] == "completed"
+        ][:TASKS],
         "kept": [_describe_change(memory, one) for one in kept if one.state != ASKED][:KEPT],
         "streaks": work["streaks"],
     }
@@ -104,14 +109,14 @@ def _ask(index: Index, days: list[Period]) -> dict[str, Any]:
     tasks = _by_day(index.work_sums("tasks", days, ("status",), ()), days)
     xp = _by_day(index.work_sums("xp_transactions", days, ("agent",), ("amount",)), days)
     recent = index.work_rows("tasks", last=RECENT, by="at")[::-1]
-    sessions = index.work_rows("sessions", last=RUNNING, by="ended")[::-1]
+    ended = index.work_rows("sessions", last=RUNNING, by="ended")[::-1]
     count = lambda rows, status: sum(one["count"] for one in rows if one["status"] == status)
     return {
         "talk": [one for day in talk for one in day],
         "talks": _merge(talk),
         "tasks": [row for row in recent if row["at"] >= since],
         "running": [r for r in index.work_rows("v_active_sessions") if r["status"] != "pending"],
-        "ended": [row for row in sessions if (row["ended"] or "") >= since],
+        "ended": [row for row in ended if (row["ended"] or "") >= since],
         "figures": {
             "messages": [sum(t.events for t in day if t.role == "user") for day in talk],
             "replies": [sum(t.events for t in day if t.role == "agent") for day in talk],
@@ -139,9 +144,24 @@ def _merge(talk: list[list[Talk]]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda row: -row["at"])
 
 
-def _describe_session(row: dict[str, Any]) -> dict[str, Any]:
+def _describe_session(memory: Memory, row: dict[str, Any]) -> dict[str, Any]:
+    """With its tasks counted as the page of sessions does; by the journal where it has no files."""
     agents = json.loads(row["agents"]) if row["agents"] else []
-    return {**row, "agents": [str(agent) for agent in agents]}
+    states = []
+    if row["path"]:
+        states = sessions.read_states(memory.home, row["id"], lambda failure: None)
+    counts = report.count_tasks(states) or {"completed": row["tasks"], "failed": row["failed"]}
+    outcome = report.name_outcome(row["status"], counts)
+    return {**row, "agents": list(map(str, agents)), "counts": counts, "outcome": outcome}
+
+
+def _find_page(memory: Memory, task: dict[str, Any]) -> tuple[str, str]:
+    """(page, part) that has a task: its session's, if the files of that are there, or its
+    agent's."""
+    session = task["session"] or ""
+    if session and os.path.isdir(memory.home.path("work", session)):
+        return "sessions", session
+    return "team", task["agent"]
 
 
 def _describe_change(memory: Memory, one: KeptChange) -> dict[str, Any]:
@@ -202,13 +222,23 @@ def _tell_failed_turns(
 
 
 def _tell_failed_tasks(memory: Memory, tasks: list[dict[str, Any]]) -> Iterator[Matter]:
+    """Of tasks, the last first, those that failed: once each, and not what its agent completed
+    later. One task is one text but for case and spaces: the form in which candidates are looked for
+    has no numbers, and page 2 does not heal page 1."""
+    failed: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    done = set()
     for row in tasks:
-        if row["status"] == "failed":
-            what, session = f"{row['agent']}: {row['description']}", row["session"] or ""
-            there = session and os.path.isdir(memory.home.path("work", session))
-            # the journal may name one that has no files
-            page, part = ("sessions", session) if there else ("team", row["agent"])
-            yield Matter("failed", what, row["error"] or "", row["at"], page, part)
+        task = row["agent"], " ".join(row["description"].casefold().split())
+        if row["status"] == "completed":
+            done.add(task)
+        elif row["status"] == "failed" and task not in done:
+            failed.setdefault(task, []).append(row)
+    for row, *before in failed.values():
+        times = f"{len(before) + 1:,} times" if before else ""
+        detail = ": ".join(filter(None, (times, row["error"])))
+        page, part = _find_page(memory, row)
+        what = f"{row['agent']}: {row['description']}"
+        yield Matter("failed", what, detail, row["at"], page, part)
 
 
 def _tell_asked(kept: list[KeptChange]) -> Iterator[Matter]:

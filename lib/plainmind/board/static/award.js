@@ -21,7 +21,7 @@
       const said = await answer.json();
       if (!answer.ok) throw new Error(said.error);
       form.reset();
-      tell(`${said.agent} has ${said.amount.toLocaleString("en-GB")} XP more`, "ok");
+      tell(`Awarded ${said.amount.toLocaleString("en-GB")} XP to ${said.agent}`, "ok");
     } catch (error) {
       tell(error instanceof TypeError ? "No answer from the board" : `Not awarded: ${error.message}`, "failed");
     }

@@ -242,6 +242,13 @@ class Store(IndexFile):
         with self.reading():
             return work.sums(self, name, periods, by, add, equal)
 
+    def work_events(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        self.look_at_work()
+        from . import work
+
+        with self.reading():
+            return work.events(self, ids)
+
     def _look_at_table(self, name: str) -> None:
         if name in ("sessions", "v_active_sessions"):
             self.look_at_sessions()

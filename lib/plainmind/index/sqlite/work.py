@@ -9,7 +9,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...formats.work.journal import Row
@@ -279,6 +279,25 @@ def sums(
                 found.append(
                     dict(zip(("period", *by, "count", *add), (period.name, *group, *values)))
                 )
+    return found
+
+
+def events(index: IndexFile, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """As the journal has them: a row knows where its line stands."""
+    seen = _seen(index)
+    lines = index.db.execute(
+        "SELECT id, offset, bytes FROM work_lines "
+        "WHERE NOT void AND id IN (SELECT value FROM json_each(?))",
+        (json.dumps([*ids]),),
+    ).fetchall()
+    found: dict[str, dict[str, Any]] = {}
+    if seen and lines:
+        with work_reading.open_journal(index.home, seen.journal, index.say) as journal:
+            for id, offset, size in lines:
+                with suppress(Changed):  # somebody edited it since
+                    line = journal.read_line(offset, size)
+                    if line.id == id:
+                        found[id] = line.fields
     return found
 
 

@@ -76,7 +76,7 @@ CREATE TABLE teams (
     description TEXT
 ) WITHOUT ROWID;
 
--- Of teams.toml, of the journal, and whoever earned something.
+-- Of teams.toml, of the journal, and whoever earned something or was given a reward.
 CREATE TABLE agents (
     name        TEXT PRIMARY KEY,
     team        TEXT,            -- teams.name
@@ -197,7 +197,7 @@ CREATE TABLE user_commands (
 ) WITHOUT ROWID;
 CREATE INDEX user_commands_by_normal ON user_commands (normal, at);
 
--- Commands that were given three times or more: each could be an agent's.
+-- Commands that were given three times or more: an agent could take each over.
 CREATE TABLE automation_candidates (
     normal     TEXT PRIMARY KEY,
     example    TEXT NOT NULL, -- the first of them

@@ -280,7 +280,7 @@ def _find_example(db: sqlite3.Connection, normal: str, same: int) -> str:
 
 def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list[State]]) -> None:
     """Teams and agents: those of teams.toml, then what the journal says of them, then whoever did
-    something. `said`: states of 'team' and of 'agent'."""
+    something, or was given a reward. `said`: states of 'team' and of 'agent'."""
     teams: dict[str, Any] = {team.name: {"description": team.description} for team in known}
     agents: dict[str, Any] = {}
     for team in known:
@@ -290,9 +290,9 @@ def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list
         teams[state["name"]] = {**teams.get(state["name"], {}), **state}
     for state in said["agent"]:
         agents[state["name"]] = {**agents.get(state["name"], {}), **state}
-    for table in ("work_earnings", "tasks"):
-        for name in list_agents(db, table):
-            agents.setdefault(name, {})
+    rewarded = [name for (name,) in db.execute("SELECT DISTINCT agent FROM rewards")]
+    for name in (*list_agents(db, "work_earnings"), *list_agents(db, "tasks"), *rewarded):
+        agents.setdefault(name, {})
     columns = ("team", "role", "description", "model")
     rows = [
         (name, *(one.get(c) or None for c in columns), int(one.get("active", True)))

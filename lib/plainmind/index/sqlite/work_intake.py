@@ -215,6 +215,8 @@ class Intake:
             self._touched.commands.add(fields["normal"])
         elif type == "metric" and "experiment" in fields:
             self._touched.experiments.add(fields["experiment"])
+        elif type == "reward":
+            self._touched.team = True
 
     def _earn_task(self, line: Line, seconds: float | None) -> None:
         fields = line.fields
