@@ -38,7 +38,8 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         if states := sessions.read_states(home, id, problems.append):
             described.append(_describe(id, states, memory.now(), LAST))
     return {
-        "one": None, "agents": _list_agents(memory), "count": len(ids), "before": before, "sessions": described,
+        "one": None, "agents": _list_agents(memory),
+        "count": len(ids), "before": before, "sessions": described,
         "older": ids[SHOWN - 1] if len(ids) > SHOWN else "",
         "problems": list(map(str, problems)),
     }  # fmt: skip

@@ -18,7 +18,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 11  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 12  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):

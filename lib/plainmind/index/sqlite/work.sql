@@ -185,6 +185,7 @@ CREATE TABLE rewards (
     value   REAL NOT NULL, -- from -1 to 1
     reason  TEXT
 ) WITHOUT ROWID;
+CREATE INDEX rewards_by_agent ON rewards (agent);
 CREATE INDEX rewards_by_kind ON rewards (kind, route, value);
 
 CREATE TABLE user_commands (

@@ -290,9 +290,9 @@ def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list
         teams[state["name"]] = {**teams.get(state["name"], {}), **state}
     for state in said["agent"]:
         agents[state["name"]] = {**agents.get(state["name"], {}), **state}
-    rewarded = [name for (name,) in db.execute("SELECT DISTINCT agent FROM rewards")]
-    for name in (*list_agents(db, "work_earnings"), *list_agents(db, "tasks"), *rewarded):
-        agents.setdefault(name, {})
+    for table in ("work_earnings", "tasks", "rewards"):
+        for name in list_agents(db, table):
+            agents.setdefault(name, {})
     columns = ("team", "role", "description", "model")
     rows = [
         (name, *(one.get(c) or None for c in columns), int(one.get("active", True)))
