@@ -117,10 +117,10 @@ class Board:
             if known == (tag := _tag(state, now)):
                 return Response(status_code=304, headers={"etag": tag})
             if not kept or kept.tag != tag:
-                body = stream.encode(make(memory, now))
-                after = changes.digest(memory.home, memory.env, topics)
-                if after.partition(".")[0] == state.partition(".")[0]:
-                    tag = _tag(after, now)  # only the index is another: making this wrote it
+                with memory.keeping_open() as asked:
+                    body = stream.encode(make(asked, now))
+                # the index is another when making this wrote it
+                tag = _tag(changes.renew(memory.home, memory.env, topics, state), now)
                 self._keep(key, kept := KeptAnswer(tag, body, began))
         return kept.answer(known, kind)
 

@@ -6,7 +6,7 @@ them; a page that says how long ago something was is new every minute besides.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from ..formats.work import session
 from ..ground.environment import Environment
@@ -15,17 +15,20 @@ from ..index.reading import state_of
 from ..reminders import file as reminders_file
 from ..truth.pages import page_files
 
+#: of a file: its path, or what its folder says of it
+Place = str | os.DirEntry[str]
+
 MINUTE = 60_000
 _NEWEST = 50  # sessions whose files are looked at; the older ones have ended
 _LOGGED = 10  # of these, how many have their logs looked at
 
 
-def _log(home: Home, env: Environment) -> Iterator[str]:
+def _log(home: Home, env: Environment) -> Iterator[Place]:
     yield home.path("raw", "maintenance-log", "window-heads.jsonl")
     yield home.path("pins", "pins.md")
 
 
-def _work(home: Home, env: Environment) -> Iterator[str]:
+def _work(home: Home, env: Environment) -> Iterator[Place]:
     yield home.path("work", "events.jsonl")
     yield home.path("work", "teams.toml")
     try:
@@ -39,39 +42,40 @@ def _work(home: Home, env: Environment) -> Iterator[str]:
         yield from _files_of(home.path("work", "logs", name))
 
 
-def _knowledge(home: Home, env: Environment) -> Iterator[str]:
-    for path in page_files.list_paths(home):
-        yield home.path(path)
+def _knowledge(home: Home, env: Environment) -> Iterator[Place]:
+    for place in page_files.places(home):
+        for _, entry in page_files.list_entries(home, place):
+            yield entry
 
 
-def _reminders(home: Home, env: Environment) -> Iterator[str]:
+def _reminders(home: Home, env: Environment) -> Iterator[Place]:
     yield reminders_file.locate(home, env)
     yield from _files_of(home.path("remind"))
 
 
-def _memory(home: Home, env: Environment) -> Iterator[str]:
+def _memory(home: Home, env: Environment) -> Iterator[Place]:
     for folder in ("memory", "resident"):
         yield from _files_of(home.path(folder))
 
 
-def _care(home: Home, env: Environment) -> Iterator[str]:
-    for folder in ("index", "relay", ".changes", os.path.join("raw", "maintenance-log")):
+def _care(home: Home, env: Environment) -> Iterator[Place]:
+    for folder in ("relay", ".changes", os.path.join("raw", "maintenance-log")):
         yield from _files_of(home.path(folder))
 
 
-def _files_of(folder: str) -> Iterator[str]:
+def _files_of(folder: str) -> Iterator[Place]:
     """Without what reading changes: locks, what is being written, SQLite's shared memory."""
     try:
-        names = sorted(os.listdir(folder))
+        found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
-    for name in names:
-        if not name.startswith(".") and not name.endswith(("lock", "-shm", "-journal")):
-            yield os.path.join(folder, name)
+    for one in found:
+        if not one.name.startswith(".") and not one.name.endswith(("lock", "-shm", "-journal")):
+            yield one
 
 
 #: topic -> the files it is in
-TOPICS: dict[str, Callable[[Home, Environment], Iterable[str]]] = {
+TOPICS: dict[str, Callable[[Home, Environment], Iterable[Place]]] = {
     "log": _log,
     "work": _work,
     "knowledge": _knowledge,
@@ -83,19 +87,32 @@ TOPICS: dict[str, Callable[[Home, Environment], Iterable[str]]] = {
 _ALWAYS = ("config.toml", ".env")
 
 
-def digest(home: Home, env: Environment, topics: Iterable[str]) -> str:
+def digest(home: Home, env: Environment, topics: Collection[str]) -> str:
     """Of the names and the state of the files of these topics, in hexadecimal digits: of those that
     are the truth, a point, and of the index, which looking may bring up to date."""
-    made, derived = hashlib.blake2b(digest_size=8), hashlib.blake2b(digest_size=8)
-    paths = [home.path(name) for name in _ALWAYS]
+    found: list[Place] = [home.path(name) for name in _ALWAYS]
     for topic in topics:
-        paths += TOPICS[topic](home, env)
-    for path in paths:
+        found += TOPICS[topic](home, env)
+    return f"{_hash(found)}.{_hash_index(home, topics)}"
+
+
+def renew(home: Home, env: Environment, topics: Collection[str], known: str) -> str:
+    """The digest after something was made of these files: of the truth as it was before, and of
+    the index as making it left it."""
+    return f"{known.partition('.')[0]}.{_hash_index(home, topics)}"
+
+
+def _hash_index(home: Home, topics: Collection[str]) -> str:
+    return _hash(_files_of(home.index) if "care" in topics else ())
+
+
+def _hash(places: Iterable[Place]) -> str:
+    parts = []
+    for place in places:
         try:
-            state = state_of(os.stat(path))
+            state = state_of(os.stat(place) if isinstance(place, str) else place.stat())
         except OSError:
             state = (0, 0, 0, 0)
-        part = derived if path.startswith(home.index) else made
-        part.update(os.fsencode(path))
-        part.update(repr(state).encode())
-    return f"{made.hexdigest()}.{derived.hexdigest()}"
+        parts.append(f"{os.fspath(place)}\0{state}")
+    whole = os.fsencode("\0".join(parts))
+    return hashlib.blake2b(whole, digest_size=8).hexdigest()

@@ -109,6 +109,19 @@ class Index(Protocol):
     #: told of what is set aside
     say: Callable[[str], None]
 
+    #: whether it survives its `with`, unless it failed there; then `close` ends it
+    stays_open: bool
+
+    @property
+    def has_failed(self) -> bool: ...
+
+    def resume(self, say: Callable[[str], None]) -> bool:
+        """Whether an index that stayed open can be used in one more `with`, and tells `say` then;
+        closed if not: it failed, or was deleted or replaced. What was looked at is not looked at
+        again."""
+
+    def close(self) -> None: ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool: ...

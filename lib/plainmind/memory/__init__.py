@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ground.environment import Environment
@@ -27,6 +28,7 @@ class Memory(NamedTuple):
     inside: bool = False  # the agent asks, from inside its sandbox
     #: label -> what long work calls with (done, of)
     progress: Callable[[str], Progress] = lambda label: lambda done, of: None
+    kept: "list[Index] | None" = None  # where the index waits that stays open (`keeping_open`)
 
     @classmethod
     def of(cls, session: Any) -> "Memory":
@@ -47,13 +49,30 @@ class Memory(NamedTuple):
         `made`."""
         if not made and not os.path.isdir(self.home.root):  # a mistyped one is not made by asking
             return
-        engine = self.engine
+        engine, kept = self.engine, None if self.dry or thorough else self.kept
+        if kept and kept[0].resume(self.say):
+            yield kept[0]
+            if not kept[0].has_failed:
+                return
         opened = (engine.copied if self.dry else engine.opened)(
             self.home, self.say, thorough=thorough
         )
         for index in opened:
             index.progress, index.removed = self.progress(work), self._clean_traces
+            if kept is not None:
+                kept[:], index.stays_open = [index], True
             yield index
+
+    @contextmanager
+    def keeping_open(self) -> "Iterator[Memory]":
+        """A memory whose index, once opened, stays as it is until the end of this: what many
+        questions are asked of is looked at once. For one thread, and for an answer, not longer."""
+        kept: list[Index] = []
+        try:
+            yield self._replace(kept=kept)
+        finally:
+            for index in kept:
+                index.close()
 
     def _clean_traces(self, gone: "Sequence[Removed]", standing: AbstractSet[str]) -> None:
         """What files no longer say, out of the traces that commands were told to write."""

@@ -6,7 +6,7 @@ Each answer is of the module that knows its tables, loaded when it is asked for.
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ class Store(IndexFile):
 
     thorough = False  # look at every file
     retried = False  # somebody looks at `failure`, and tries again
+    stays_open = False
 
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
         super().__init__(home, db, fts5=fts5, writable=writable)
@@ -43,13 +44,26 @@ class Store(IndexFile):
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        self.db.close()
         if isinstance(error, Exception) and (
             isinstance(error, Damaged | Outdated | sqlite3.DatabaseError) or _is_suspect(error)
         ):
             self.failure = error
-            return self.retried
-        return False
+        if self.failure or not self.stays_open:
+            self.db.close()
+        elif self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+        return self.failure is not None and self.retried
+
+    @property
+    def has_failed(self) -> bool:
+        return self.failure is not None
+
+    def resume(self, say: Callable[[str], None]) -> bool:
+        self.say = say
+        if self.failure or not self.inode or not self._is_in_place():
+            self.db.close()
+            return False
+        return True
 
     # --- freshness: once an opening, and only of what is asked for
 
