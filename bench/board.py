@@ -63,10 +63,15 @@ def fill(home: Home, turns: int) -> None:
         put_session(home, now // 1000 - number * 3600)
     rows = (
         f'- [ ] date=2030-01-{n % 28 + 1:02} time=09:00 recur=weekly msg="{say(rnd, 4)}" '
-        f"id=rid_{n:012}\n".replace("0", "A").replace("AA9", "009")
+        f"id={make_id(n)}\n"
         for n in range(REMINDERS)
     )
     put(home, "reminders.md", "".join(rows))
+
+
+def make_id(number: int) -> str:
+    """rid_ and 12 letters or digits of base 32."""
+    return "rid_" + "".join("ABCDEFGHIJKLMNOP"[int(digit, 16)] for digit in f"{number:012x}")
 
 
 def say(rnd: random.Random, count: int) -> str:

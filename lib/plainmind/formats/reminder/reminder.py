@@ -122,6 +122,12 @@ def check_message(msg: str) -> str:
 
 def parse(data: bytes) -> Contents:
     """The reminders of a file, in order, and what is wrong with the lines that are nearly some."""
+    reminders, problems, hidden = _parse(data)
+    return Contents(list(reminders), list(problems), hidden)
+
+
+@lru_cache(1)  # a page and a scan look at the same file several times
+def _parse(data: bytes) -> Contents:
     reminders: list[Reminder] = []
     problems: list[ReminderProblem] = []
     if is_utf16(data):
