@@ -1,7 +1,7 @@
 """The board's answers to programs: the records of the commands, as their `--json` has them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..formats.work.session import tell
 from ..ground import zone
@@ -9,15 +9,35 @@ from ..ground.errors import BadData
 from ..memory import Memory
 from ..truth.work import sessions
 from ..work import experience, report, standings
+from . import changes
 
 Query = Mapping[str, str]
 
 
 def list_sessions(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:
     """As `work-session list`."""
-    ids = sessions.list_sessions(memory.home)
-    states = ((id, sessions.read_states(memory.home, id, lambda failure: None)) for id in ids)
-    return [report.row_of_session(id, found).record for id, found in states if found]
+    home = memory.home
+    before, known = _known.get(home.root, {}), {}
+    for id in sessions.list_sessions(home):
+        files = changes.list_states(home.path("work", id))
+        if id in before and before[id].files == files:
+            known[id] = before[id]
+        else:
+            states = sessions.read_states(home, id, lambda failure: None)
+            record = report.row_of_session(id, states).record if states else None
+            known[id] = _KnownSession(files, record)
+    _known[home.root] = known
+    return [one.record for one in known.values() if one.record]
+
+
+class _KnownSession(NamedTuple):
+    """A session as it was when its files were so: of hundreds, few change."""
+
+    files: list[tuple]
+    record: dict[str, Any] | None
+
+
+_known: dict[str, dict[str, _KnownSession]] = {}  # by home
 
 
 def list_agents(memory: Memory, part: str, query: Query) -> list[dict[str, Any]]:

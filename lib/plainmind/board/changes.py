@@ -63,7 +63,7 @@ def _care(home: Home, env: Environment) -> Iterator[Place]:
         yield from _files_of(home.path(folder))
 
 
-def _files_of(folder: str) -> Iterator[Place]:
+def _files_of(folder: str) -> "Iterator[os.DirEntry[str]]":
     """Without what reading changes: locks, what is being written, SQLite's shared memory."""
     try:
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -100,6 +100,17 @@ def renew(home: Home, env: Environment, topics: Collection[str], known: str) -> 
     """The digest after something was made of these files: of the truth as it was before, and of
     the index as making it left it."""
     return f"{known.partition('.')[0]}.{_hash_index(home, topics)}"
+
+
+def list_states(folder: str) -> list[tuple]:
+    """(name, state) of the files of a folder: what is made of them alone stays the same with it."""
+    found: list[tuple] = []
+    for one in _files_of(folder):
+        try:
+            found.append((one.name, *state_of(one.stat())))
+        except OSError:
+            found.append((one.name,))
+    return found
 
 
 def _hash_index(home: Home, topics: Collection[str]) -> str:

@@ -19,7 +19,9 @@ from plainmind.board.pages import PAGES, find_page
 from plainmind.ground import files
 from plainmind.ground.errors import Misconfigured
 from plainmind.index import page_reading, reading, work_reading
-from plainmind.truth.work import journal
+from plainmind.index.sqlite import opening
+from plainmind.index.sqlite.index_file import IndexFile
+from plainmind.truth.work import journal, sessions
 from scene import NOW, TIME
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -55,6 +57,37 @@ def test_answers_to_programs_are_the_commands_records(app, home, command):
         assert ask(app, address, "HEAD").headers == answer.headers
     (first,) = [row for row in ask(app, "/api/rl/agent-performance").value if row["rewards"]]
     assert (first["agent"], first["mean_reward"]) == ("backend", 0.8)
+
+
+def test_what_is_known_of_sessions_is_what_their_files_say(app, home, monkeypatch):
+    read, asked = sessions.read_states, []
+    monkeypatch.setattr(sessions, "read_states",
+                        lambda home, id, report: asked.append(id) or read(home, id, report))  # fmt: skip
+    first = ask(app, "/api/sessions").value
+    one, *others = [row["sessionId"] for row in first]
+    asked.clear()
+    state = home.path("work", one, "backend.json")
+    with open(state, encoding="utf-8") as file:
+        changed = file.read().replace('"in_progress"', '"blocked"', 1)
+    files.replace(state, changed.encode())
+    (row,) = [row for row in ask(app, "/api/sessions").value if row["sessionId"] == one]
+    assert row["agents"]["backend"] == "blocked" and asked == [one]
+    shutil.rmtree(home.path("work", one))
+    assert [row["sessionId"] for row in ask(app, "/api/sessions").value] == others and asked == [
+        one
+    ]
+
+
+@pytest.mark.parametrize("address", [*ADDRESSES, "/api/agents"])
+def test_an_answer_opens_the_index_once_and_closes_it(address, app, monkeypatch):
+    opened, closed = [], []
+    open_store, close = opening._open, IndexFile.close
+    monkeypatch.setattr(
+        opening, "_open", lambda *asked: opened.append(open_store(*asked)) or opened[-1]
+    )
+    monkeypatch.setattr(IndexFile, "close", lambda one: closed.append(one) or close(one))
+    assert ask(app, address).status == 200
+    assert len(opened) <= 1 and closed == opened
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,27 @@ def test_an_award_is_given_and_seen(board, open_at):
     assert bare.is_visible("noscript code") and not bare.is_visible("#award")
 
 
+def test_many_pages_share_one_stream_and_the_next_takes_it_over(board, open_at, tell_task):
+    """A browser has six connections for a host, whatever is open."""
+    first = open_at("about:blank")
+    asked: list[Any] = []
+    first.context.on("request", lambda one: asked.append(one.frame.page)
+                     if one.url.endswith("/events") else None)  # fmt: skip
+    pages = [first, *(first.context.new_page() for _ in range(7))]
+    for page in pages:
+        page.goto(f"{board.url}/sessions/{tell_task.session}", wait_until="domcontentloaded")
+    text = tell_task("All of them see it")
+    for page in pages:
+        wait_for(page, text)
+    assert len(asked) == 1
+    asked[0].close()
+    left = [page for page in pages if page is not asked[0]]
+    wait_until(lambda: left[0].title() and len(asked) == 2)
+    text = tell_task("Those that are left see it")
+    for page in left:
+        wait_for(page, text)
+
+
 # --- charts
 
 

@@ -7,7 +7,7 @@
   const main = document.getElementById("content"), live = document.getElementById("live");
   const watched = (document.body.dataset.watches || "").split(" ");
   const EVERY = 3000, PATIENCE = 15000, LATER = 30000; // ms
-  let tag = "", isBusy = false, isWaiting = false, polling = 0, later = 0, events = null;
+  let tag = "", isBusy = false, isWaiting = false, polling = 0, later = 0, events = null, channel = null, leave = null;
 
   function tell(text, isWrong = true) {
     if (live.textContent !== text) live.textContent = text;
@@ -68,29 +68,49 @@
     if (isWaiting) refresh();
   }
 
+  // A browser has six connections for us: of its pages that are seen, one is told for all of them.
   function poll(isOn) {
-    if (isOn && !polling) { polling = setInterval(refresh, EVERY); refresh(); }
-    if (!isOn) { clearInterval(polling); polling = 0; }
+    clearInterval(polling);
+    polling = isOn ? setInterval(refresh, EVERY) : 0;
   }
-  // A browser has six connections for us: a page that nobody sees gives its own back.
+  function hear(said) { // "open", "lost", or the topics that changed
+    if (said === "open" || said === "lost") { poll(said === "lost"); refresh(); }
+    else if (said.split(" ").some((topic) => watched.includes(topic))) refresh();
+  }
+  function pass(said) { channel?.postMessage(said); hear(said); }
+  function connect() {
+    const source = events = new EventSource("/events");
+    source.addEventListener("open", () => pass("open")); // what changed before it was
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) later = setTimeout(connect, LATER); // refused
+      pass("lost");
+    });
+    source.addEventListener("change", (event) => pass(event.data));
+  }
   function rest() {
     clearTimeout(later);
     events?.close();
-    events = null;
+    channel?.close();
+    leave?.abort();
+    events = channel = leave = null;
     poll(false);
   }
   function listen() {
     rest();
     if (document.hidden) return;
-    const source = events = new EventSource("/events");
-    source.addEventListener("open", () => { poll(false); refresh(); }); // what changed before it was
-    source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) later = setTimeout(listen, LATER); // refused
-      poll(true);
+    poll(true); // until somebody is told
+    if (!navigator.locks) { refresh(); return; } // at another machine's address without TLS
+    channel = new BroadcastChannel("board");
+    channel.addEventListener("message", ({ data }) => {
+      if (data !== "?") hear(data);
+      else if (events?.readyState === EventSource.OPEN) channel.postMessage("open");
     });
-    source.addEventListener("change", (event) => {
-      if (event.data.split(" ").some((topic) => watched.includes(topic))) refresh();
-    });
+    channel.postMessage("?");
+    const { signal } = leave = new AbortController();
+    navigator.locks.request("board", { signal }, () => signal.aborted || new Promise((end) => {
+      signal.addEventListener("abort", end);
+      connect();
+    })).catch(() => {}); // it is left before its turn
   }
 
   if (!("live" in document.body.dataset)) return;
