@@ -37,7 +37,7 @@ _STATUS = {
     errors.BUSY: 503, errors.MISCONFIGURED: 503, errors.UNAVAILABLE: 503,
 }  # fmt: skip
 _SAID = {404: "not found", 405: "not allowed"}
-_TITLES = {404: "Not here", 503: "Not now"}
+_TITLES = {404: "Not found", 503: "Temporarily unavailable"}
 
 
 class KeptAnswer(NamedTuple):
@@ -161,7 +161,8 @@ class Board:
             headers.pop("refresh", None)
             return _to_json(rendering.clean({"error": text}, memory.env.mask), status, headers)
         told = rendering.show(text, memory.env.mask)
-        title = _TITLES.get(status, "That did not work")
+        wrong = isinstance(error, Failure) and error.code == errors.MISCONFIGURED
+        title = "Configuration error" if wrong else _TITLES.get(status, "That did not work")
         html = rendering.render_message(title, told, LiveLinks(), memory.now())
         return HTMLResponse(stream.encode(html), status, headers)
 

@@ -223,9 +223,9 @@ def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iter
     nights, now = Nights(memory.home), memory.now()
     days = [nights.find_last(job, now).day for job in _NIGHTLY]
     if not jobs and any(day and _count_days(day, now) <= 1 for day in days):
-        yield HealthCheck("Schedules", OK, "none of ours is installed, but jobs are done at night")
+        yield HealthCheck("Schedules", OK, "none is installed, but the nightly jobs are done")
     elif not jobs:
-        what = "nothing of ours is in your crontab or among your launch agents"
+        what = "no schedule is installed"
         cure = "make install-launchd" if sys.platform == "darwin" else "make install-cron"
         yield HealthCheck("Schedules", WARNING, what, cure)
     else:

@@ -63,7 +63,7 @@ def _render(
         if not (part and isinstance(failure, NoInput)):  # gone since it was listed
             report(failure)
         told = rendering.show(str(failure), memory.env.mask)
-        return rendering.render_message("Not here", told, links, memory.now())
+        return rendering.render_message("Not found", told, links, memory.now())
 
 
 def _to_failure(error: Failure | OSError) -> Failure:

@@ -79,8 +79,9 @@ def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, par
         "page": page,
         "part": part,
         "now": now,
-        "time": partial(wording.time, now=now),
-        "ago": partial(wording.ago, now=now),
+        # a file is read on another day
+        "time": partial(wording.time, now=now if links.live else None),
+        "ago": partial(wording.ago, now=now if links.live else None),
     }
     return make_environment().get_template(f"{page.name}.html").render(**data, **shown)
 

@@ -62,16 +62,18 @@ def to_instant(value: Any) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
-def time(value: Any, now: int) -> Markup | str:
+def time(value: Any, now: int | None) -> Markup | str:
     """When something was, as a `time` element: `14:03`, `yesterday 14:03`, `3 May 14:03`, with the
-    whole time where the pointer rests."""
+    whole time where the pointer rests. Of no `now`, `3 May 2026 14:03`."""
     instant = to_instant(value)
     if instant is None:
         return "–"
     instant = min(instant, zone.last_instant())
-    local, today = zone.to_local(instant), zone.to_day(now)
+    local, today = zone.to_local(instant), None if now is None else zone.to_day(now)
     clock_time = f"{local:%H:%M}"
-    if local.date() == today:
+    if today is None:
+        text = f"{local.day} {local:%b %Y} {clock_time}"
+    elif local.date() == today:
         text = clock_time
     elif local.date() in (today - timedelta(days=1), today + timedelta(days=1)):
         text = f"{'yesterday' if local.date() < today else 'tomorrow'} {clock_time}"
@@ -83,12 +85,14 @@ def time(value: Any, now: int) -> Markup | str:
     return Markup(f'<time datetime="{told}" title="{escape(whole)}">{escape(text)}</time>')
 
 
-def ago(value: Any, now: int) -> str:
+def ago(value: Any, now: int | None) -> Markup | str:
     """`just now`, `5 min ago`, `3 h ago`, `2 days ago`, `2 years ago`; `in 5 min`
-    of what is to come."""
+    of what is to come. Of no `now`, when that was."""
     instant = to_instant(value)
     if instant is None:
         return "never"
+    if now is None:
+        return time(instant, None)
     passed = abs(now - instant)
     if passed < _MINUTE:
         return "just now" if instant <= now else "now"
@@ -117,7 +121,13 @@ def mark(text: str, terms: Sequence[str]) -> Markup:
     return found + text[done:]
 
 
+def moment(instant: int) -> str:
+    """`30 November 2026, 02:15`."""
+    local = zone.to_local(min(instant, zone.last_instant()))
+    return f"{local.day} {local:%B %Y, %H:%M}"
+
+
 FILTERS = {
     "number": number, "percent": percent, "money": money, "size": size, "duration": duration,
-    "plural": plural, "mark": mark,
+    "plural": plural, "mark": mark, "moment": moment,
 }  # fmt: skip

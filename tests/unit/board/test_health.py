@@ -138,11 +138,11 @@ def test_a_situation(home, name):
     ("lines", "missing"),
     [
         (CRONTAB, ""),
-        (["# " + line for line in CRONTAB], "nothing of ours"),
+        (["# " + line for line in CRONTAB], "no schedule is installed"),
         (CRONTAB[1:], "not scheduled: remind-scan"),
         (CRONTAB[:4], "not scheduled: mem-lint --nightly"),
         (CRONTAB[:2] + CRONTAB[3:], "not scheduled: mem-lint --logs"),
-        (["0 9 * * * echo remind-scan-not"], "nothing of ours"),
+        (["0 9 * * * echo remind-scan-not"], "no schedule is installed"),
     ],
 )
 def test_schedules(home, machine, lines, missing):

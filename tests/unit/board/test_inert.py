@@ -168,7 +168,7 @@ def test_whatever_a_field_holds_stays_text(told, shapes, text):
 def test_messages_stay_text(told, text):
     shown = rendering.show(text, told.env.mask)
     for drawn in (
-        rendering.render_message("Not here", shown, LiveLinks(), 1),
+        rendering.render_message("Not found", shown, LiveLinks(), 1),
         rendering.render_token(shown, LiveLinks()),
     ):
         assert find_active(drawn) == []

@@ -52,6 +52,22 @@ def test_files_lead_to_each_other_and_nowhere_else(memory, tmp_path):
         assert {os.stat(os.path.join(base, one)).st_mode & 0o777 for one in files} <= {0o600}
 
 
+def test_a_file_says_when_it_was_written_and_its_times_are_whole(memory, tmp_path):
+    """And of days the newest comes first, where nobody draws them."""
+    days = 0
+    for name in publishing.publish(memory, str(tmp_path), pytest.fail):
+        text = (tmp_path / name).read_text()
+        assert "<footer><p>Written 30 January 2026, 14:23</p></footer>" in text, name
+        for told in re.findall("<time[^>]*>([^<]*)<", text):
+            assert re.fullmatch(r"\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d", told), (name, told)
+        assert not re.search(r"\d (min|h|days) ago|just now|\bin \d+ (min|h|days)\b", text), name
+        for body in re.findall("<tbody>.*?</tbody>", text, re.S):
+            found = re.findall(r'<th scope="row" data-value="(\d{4}-\d\d-\d\d)"', body)
+            assert found == sorted(found, reverse=True), name
+            days += len(found)
+    assert days
+
+
 def test_the_next_run_takes_out_what_is_no_page_any_more(memory, home, tmp_path):
     names = publishing.publish(memory, str(tmp_path), pytest.fail)
     gone = name_file(SESSIONS, f"session-{RUNNING // 1000}")

@@ -29,6 +29,7 @@
 
   function readTable(figure) {
     const rows = [...figure.querySelectorAll("details tbody tr")], { kind, axis, filter } = figure.dataset;
+    if (axis === "day") rows.reverse(); // the table has the newest first
     const heads = [...figure.querySelectorAll("details thead th")].slice(1).map((head) => head.textContent);
     const labels = rows.map((row) => row.cells[0].dataset.value);
     const series = heads.map((_, at) => rows.map((row) => { const text = row.cells[at + 1].dataset.value; return text === "" ? null : Number(text); }));
