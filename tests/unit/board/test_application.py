@@ -61,8 +61,8 @@ def test_answers_to_programs_are_the_commands_records(app, home, command):
 
 def test_what_is_known_of_sessions_is_what_their_files_say(app, home, monkeypatch):
     read, asked = sessions.read_states, []
-    monkeypatch.setattr(sessions, "read_states",
-                        lambda home, id, report: asked.append(id) or read(home, id, report))  # fmt: skip
+    look = lambda home, id, report: asked.append(id) or read(home, id, report)
+    monkeypatch.setattr(sessions, "read_states", look)
     first = ask(app, "/api/sessions").value
     one, *others = [row["sessionId"] for row in first]
     asked.clear()
