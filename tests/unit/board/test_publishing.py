@@ -58,7 +58,7 @@ def test_a_file_says_when_it_was_written_and_its_times_are_whole(memory, tmp_pat
     for name in publishing.publish(memory, str(tmp_path), pytest.fail):
         text = (tmp_path / name).read_text()
         assert "<footer><p>Written 30 January 2026, 14:23</p></footer>" in text, name
-        for told in re.findall("<time[^>]*>([^<]*)<", text):
+        for told in re.findall("<time [^>]*title[^>]*>([^<]*)<", text):
             assert re.fullmatch(r"\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d", told), (name, told)
         assert not re.search(r"\d (min|h|days) ago|just now", text), name
         for body in re.findall("<tbody>.*?</tbody>", text, re.S):
