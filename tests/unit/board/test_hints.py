@@ -11,6 +11,7 @@ import pytest
 from plainmind.board import rendering
 from plainmind.board.links import LiveLinks
 from plainmind.board.pages import find_page
+from plainmind.ground.errors import NO_MATCH
 from scene import ROOT
 
 SAID = "echo 'Our dentist is Dr Hale' | mem-append --context a/b --role user"
@@ -28,12 +29,12 @@ HINT = re.compile(
 WRITTEN = re.compile(r'parts\.empty\((?:"[^"]*"|[^",{])*, "([^"]+)"')
 
 
-def run(home, line: str) -> None:
+def run(home, line: str, *codes: int) -> None:
     path = os.pathsep.join((os.path.join(ROOT, "bin"), os.environ["PATH"]))
     env = {"PATH": path, "MIND_HOME": home.root}
     ended = subprocess.run(["sh", "-c", line], env=env, capture_output=True, timeout=60)
     unconfirmed = line.startswith("remind-add") and ended.returncode == 69  # and written
-    assert ended.returncode == 0 or unconfirmed, ended.stderr.decode()
+    assert ended.returncode in (0, *codes) or unconfirmed, ended.stderr.decode()
 
 
 def find_hints(home, name: str, part: str) -> set[str]:
@@ -63,6 +64,23 @@ def test_what_an_empty_page_says_to_do_fills_it(make_home):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             for hint in WRITTEN.findall(file.read()):
                 assert any(one.startswith(hint) for one in done), f"nobody tried '{hint}'"
+
+
+def test_commands_that_are_named_are_called_like_that(make_home):
+    home, session, found = make_home(), "session-1", []
+    for before in (SAID, f"work-session start --agent orchestrator --session {session}"):
+        run(home, before)
+    values = {r"{{ session\.sessionId }}": session, "QUERY": "dentist", "DAY": "2099-01-01"}
+    for name in os.listdir(rendering.FOLDER):
+        with open(os.path.join(rendering.FOLDER, name), encoding="utf-8") as file:
+            found += re.findall("<code>([a-z]+-[a-z-]+)([^<]*)</code>", file.read())
+    for command, words in {*found}:
+        assert os.path.exists(os.path.join(ROOT, "bin", command)), command
+        for placeholder, value in values.items():
+            words = re.sub(placeholder, value, words)
+        if words:
+            run(home, command + words, NO_MATCH)
+    assert any("next" in words for _, words in found)
 
 
 @pytest.fixture
