@@ -36,7 +36,9 @@ OURS = (
     "relay/files/",
 )  # where files that came with events are
 #: journals of other things that may quote an event, one object a line
-JOURNALS = ("relay/*.jsonl", "raw/sessions/*/*.jsonl", "raw/maintenance-log/*.jsonl")
+JOURNALS = (
+    "relay/*.jsonl", "remind/*.jsonl", "raw/sessions/*/*.jsonl", "raw/maintenance-log/*.jsonl",
+)  # fmt: skip
 IN_PLACE = "(forgotten)"
 #: keys of those whose values people and models wrote; others are structure, and stay
 WORDS = frozenset(
@@ -45,7 +47,7 @@ WORDS = frozenset(
 )
 #: where a file that came with an event may be named, but for what has its bytes, and archives
 NAMING = ("knowledge", "memory", "raw", "skills", "remind")
-SILENT = ("raw/images/", "raw/sessions/", "raw/maintenance-log/")
+SILENT = ("raw/images/", "raw/sessions/", "raw/maintenance-log/", "remind/journal.jsonl")
 
 Noting = Callable[[], AbstractContextManager[None]]
 
@@ -235,10 +237,11 @@ def _names(data: bytes, name: str) -> bool:
 
 class Wanted(NamedTuple):
     """What of journals is to be blanked: the words of the messages (context, id) that the events
-    are, and what is wholly one of the texts."""
+    are, and what is wholly one of the texts; of reminders that were sent, what quotes one."""
 
     ids: Set[tuple[str, str]]
     texts: Set[str]
+    pieces: Sequence[str] = ()
 
     @classmethod
     def of(cls, targets: Sequence[TargetEvent], texts: Sequence[str]) -> "Wanted":
@@ -258,6 +261,9 @@ def _blank_rows(home: Home, path: str, wanted: Wanted, dry: bool) -> Iterator[Fi
     places: list[int] = []
     part = os.path.relpath(path, home.root)
     ours = part.startswith("relay/")
+    if reminded := part.startswith("remind/"):
+        found = [piece for text in wanted.texts for piece in absence.pieces(text)]
+        wanted = wanted._replace(pieces=found)
 
     def change(data: bytes) -> bytes:
         rows = data.split(b"\n")
@@ -270,7 +276,10 @@ def _blank_rows(home: Home, path: str, wanted: Wanted, dry: bool) -> Iterator[Fi
     else:
         # without leases nothing would tell that a relay writes to what was taken out of its place
         running = ours and not hasattr(fcntl, "F_SETLEASE")
-        with files.lock(home.path("relay", "lock"), wait=0) if running else nullcontext():
+        lock = files.lock(home.path("relay", "lock"), wait=0) if running else nullcontext()
+        if reminded:  # a scan writes the journal again from what it has read
+            lock = files.lock(home.path("remind", "lock"))
+        with lock:
             exchange.recover(path)
             exchange.edit(path, change, follow=False)
     yield from (Finding(part, n + 1, "blanked", "a copy of the text") for n in places)
@@ -297,6 +306,8 @@ def _blank_value(value: Any, key: str, wanted: Wanted, ours: bool, own: bool) ->
     if not isinstance(value, str) or key not in WORDS:
         return value
     if value.strip() in wanted.texts or own and key == "text" and value:
+        return IN_PLACE
+    if any(piece in value for piece in wanted.pieces):
         return IN_PLACE
     if value.startswith(("{", "[")):
         try:

@@ -13,8 +13,9 @@ The last record of a key counts. An intent with nothing after it is in doubt: it
 arrived. Of a message in several parts, an intent or a failure names how many arrived (`parts`), and
 a digest of the text they are parts of (`said`): only what comes after them is still to be sent.
 Keys stay when their line is gone, for a synchroniser may bring it back. What nobody will ask for
-again is left out when the file is compacted. Refuses to know what a reminder says. The caller holds
-the lock of the scan.
+again is left out when the file is compacted. What a reminder said, masked and cut, is in the first
+record that names it (`text`, one for each of `of`), to be shown when its line is gone: for 30 days
+at least, and nothing is decided by it. The caller holds the lock of the scan.
 """
 
 import json
@@ -22,7 +23,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ..ground import clock, files, stream
+from ..ground import clock, files, masks, stream
 from ..ground.errors import BadData
 
 INTENT, FAILED, SENT, DONE = "intent", "failed", "sent", "done"
@@ -31,6 +32,7 @@ KEPT = (
     30 * clock.DAY
 )  # of a recurring reminder's occurrences, besides the last; longer than any grace
 LEAST = 64 * 1024  # bytes below which nothing is compacted
+LONGEST = 500  # characters of what a reminder said
 
 
 #: what reading a line that nobody of us wrote may raise
@@ -46,6 +48,7 @@ class Occurrence(NamedTuple):
     id: str
     due: int
     once: bool = True
+    msg: str = ""  # what it says; '' where nobody knows
 
 
 class LastStep(NamedTuple):
@@ -94,7 +97,11 @@ class DeliveryJournal:
             if "compacted" in record:
                 self._compacted = int(record["compacted"])
                 return
-            of = [Occurrence(k, id, clock.parse(d), bool(once)) for k, id, d, once in record["of"]]
+            said_of = _read_texts(record)
+            of = [
+                Occurrence(k, id, clock.parse(d), bool(once), said_of[n])
+                for n, (k, id, d, once) in enumerate(record["of"])
+            ]
             parts, said = record.get("parts", 0), record.get("said", "")
             entry = LastStep(record["did"], clock.parse(record["at"]), record["nonce"], parts, said)
             texts = (entry.did, entry.nonce, said, *(text for o in of for text in o[:2]))
@@ -110,7 +117,9 @@ class DeliveryJournal:
             return
         for occurrence in of:
             self.steps[occurrence.key] = entry
-            self._lines[occurrence.key] = occurrence
+            known = self._lines.get(occurrence.key)
+            msg = known.msg if known and known.msg else occurrence.msg
+            self._lines[occurrence.key] = occurrence._replace(msg=msg)
             if entry.did in (SENT, DONE):
                 self._arrived.setdefault(occurrence.id, []).append(occurrence.due)
 
@@ -172,7 +181,7 @@ class DeliveryJournal:
         said: str = "",
     ) -> None:
         """Write down one step, durably."""
-        of, entry = list(of), LastStep(did, now, nonce, parts, said)
+        of, entry = [self._keep_text(one) for one in of], LastStep(did, now, nonce, parts, said)
         data = (b"\n" if self._torn else b"") + _line(entry, of, list(messages))
         files.make_folder(os.path.dirname(self.path))
         self._size = files.append(self.path, data) + len(data)
@@ -181,6 +190,11 @@ class DeliveryJournal:
             files.sync_with_parent(os.path.dirname(self.path))
             self._settled = True
         self._know(of, entry)
+
+    def _keep_text(self, one: Occurrence) -> Occurrence:
+        """With what it says, where no record has that yet."""
+        known = self._lines.get(one.key)
+        return one._replace(msg="" if known and known.msg else _shorten(one.msg))
 
     def compact(self, now: int) -> None:
         """Write the file again, one record a step and message, when it has doubled since then."""
@@ -196,9 +210,24 @@ class DeliveryJournal:
                 continue
             if occurrence.once and entry.did in (SENT, DONE):  # thousands of them in one record
                 entry = LastStep(DONE, now, "")
+            if occurrence.due < now - KEPT:
+                occurrence = occurrence._replace(msg="")
             kept.setdefault(entry, []).append(occurrence)
         data = b"".join(_line(entry, of, []) for entry, of in kept.items())
         files.replace(self.path, stream.json_record({"compacted": len(data)}) + data)
+
+
+def _shorten(msg: str) -> str:
+    msg = masks.mask(msg)
+    return msg if len(msg) <= LONGEST else f"{msg[: LONGEST - 1]}…"
+
+
+def _read_texts(record: dict[str, Any]) -> list[str]:
+    """Of each occurrence of a record what it said, '' where it does not say."""
+    count, texts = len(record["of"]), record.get("text")
+    if isinstance(texts, list) and len(texts) == count:
+        return [text if isinstance(text, str) else "" for text in texts]
+    return [""] * count
 
 
 def _line(entry: LastStep, of: list[Occurrence], messages: list[str]) -> bytes:
@@ -212,4 +241,6 @@ def _line(entry: LastStep, of: list[Occurrence], messages: list[str]) -> bytes:
         record |= {"parts": entry.parts, "said": entry.said}
     if messages:
         record["messages"] = messages
+    if any(o.msg for o in of):
+        record["text"] = [o.msg for o in of]
     return stream.json_record(record)

@@ -29,7 +29,7 @@ def find_overdue(
         else:
             latest = occurrence.find_latest(r, now)
             if latest and latest[0] > find_since(r):
-                yield Occurrence(make_key(r.id, latest[0]), r.id, latest[0], False)
+                yield Occurrence(make_key(r.id, latest[0]), r.id, latest[0], False, r.msg)
 
 
 def find_baseline(reminder: Reminder, now: int, grace: int, sent: int | None) -> int:
@@ -63,7 +63,8 @@ def find_single(reminder: Reminder) -> Occurrence | None:
     due = occurrence.find_nth(reminder, 0) if reminder.recur == "none" and reminder.id else None
     if due is None:
         return None
-    return Occurrence(make_key(reminder.id, due, reminder.msg), reminder.id, due)
+    msg = reminder.msg
+    return Occurrence(make_key(reminder.id, due, msg), reminder.id, due, True, msg)
 
 
 def find_earliest(reminders: list[Reminder], now: int) -> int:

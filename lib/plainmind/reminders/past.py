@@ -13,6 +13,7 @@ from .agenda import tell_instant
 from .delivery import ScanSetup
 from .journal import DONE, FAILED, INTENT, KEPT, SENT, Occurrence
 from .messages import Due
+from .overdue import find_single
 from .scan import Scan
 
 #: of the JSON object of what was due
@@ -33,29 +34,40 @@ class PastReminder(NamedTuple):
     def due(self) -> int:
         return self.occurrence.due
 
+    @property
+    def msg(self) -> str:
+        """What it said; '' where nobody knows any more."""
+        return self.occurrence.msg or (self.reminder.msg if self.reminder else "")
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it was sent for good, and its line goes with the next scan."""
+        there = find_single(self.reminder) if self.reminder and self.state == "sent" else None
+        return there is not None and there.due == self.due
+
 
 def list_past(
     home: Home, env: Environment, grace: float, now: int, report: Callable[[Failure], None]
 ) -> list[PastReminder]:
-    """What was due in the last 30 days, and all that waits, the last first. `grace` in hours, of
-    remind.grace. Reported is why the file is not to be acted upon."""
+    """What was due in the last 30 days, and all that waits or whose line is still to go, the last
+    first. `grace` in hours, of remind.grace. Reported is why the file is not to be acted upon."""
     ms = int(grace * 3600 * clock.SECOND)
     setup = ScanSetup(home, env, ms, now, math.inf, lambda: None, report, lambda text: None)
     scan = Scan(setup)
     reminders, due = scan.list_due()
     by_id = {one.id: one for one in reminders}
-    found = {
-        occurrence.key: PastReminder(
-            occurrence, by_id.get(occurrence.id), _STATES[step.did], step.at, False
-        )
-        for occurrence, step in scan.journal.list_last_steps()
-        if step.did in _STATES and setup.now - KEPT <= occurrence.due <= setup.now
-    }
-    for one in due:
-        tried = scan.journal.last_step(one.occurrence)
-        state = _STATES[tried.did] if tried and tried.did in _STATES else _name_state(one)
+    found = {}
+    for occurrence, step in scan.journal.list_last_steps():
+        if step.did in _STATES and occurrence.due <= setup.now:
+            state = _STATES[step.did]
+            one = PastReminder(occurrence, by_id.get(occurrence.id), state, step.at, False)
+            if occurrence.due >= setup.now - KEPT or one.lingers:
+                found[occurrence.key] = one
+    for late in due:
+        tried = scan.journal.last_step(late.occurrence)
+        state = _STATES[tried.did] if tried and tried.did in _STATES else _name_state(late)
         at = tried.at if tried else 0
-        found[one.occurrence.key] = PastReminder(one.occurrence, one.reminder, state, at, True)
+        found[late.occurrence.key] = PastReminder(late.occurrence, late.reminder, state, at, True)
     return sorted(found.values(), key=lambda one: (one.due, one.occurrence.key), reverse=True)
 
 
@@ -66,10 +78,10 @@ def _name_state(due: Due) -> str:
 def to_record(one: PastReminder) -> dict[str, Any]:
     """Its JSON object (KEYS)."""
     local, utc = tell_instant(one.due)
-    msg, recur = (one.reminder.msg, one.reminder.recur) if one.reminder else (None, None)
+    recur = one.reminder.recur if one.reminder else None
     at = clock.to_text(one.at) if one.at else None
     id = "" if " " in one.occurrence.id else one.occurrence.id  # the scan's name for one without
-    return dict(zip(KEYS, (id, msg, recur, local, utc, one.state, at, one.waits)))
+    return dict(zip(KEYS, (id, one.msg or None, recur, local, utc, one.state, at, one.waits)))
 
 
 def to_row(one: PastReminder) -> str:

@@ -121,6 +121,8 @@ def everywhere(scene: Scene, folder: str) -> str:
     scene.path("relay/inbox.jsonl", b"".join(map(line, [received, {"did": "done", "of": [7]}])))
     asked = json.dumps({"text": TEXT})
     quoted = {"role": "user", "content": [{"text": f"{TEXT}\n"}], "arguments": asked}
+    told = {"did": "sent", "of": [], "text": [f"Read: {PIECE}!", "tea"]}
+    scene.path("remind/journal.jsonl", line(told))
     scene.path("raw/sessions/a/b.jsonl", line(quoted) + line({"role": "x"}) + b"torn {")
     files.make_folder(home.path("resident"))
     for n, text in enumerate(("tea ", f"{PIECE} ", PIECE)):
@@ -150,13 +152,13 @@ def line(value: dict) -> bytes:
 
 def test_it_goes_from_everything_that_was_made_from_it_or_came_with_it(scene, tmp_path):
     home, ref = scene.home, everywhere(scene, str(tmp_path))
-    assert len(scene.holding(PIECE)) == 9, "there is nothing to be found"
+    assert len(scene.holding(PIECE)) == 10, "there is nothing to be found"
     found = scene.forget(ref, reason="a slip")
     assert found == [
         ("forgotten", ref), ("metadata", ref), ("reply", f"{PATH}:11"),
         ("deleted", "raw/images/7-0-album.png:1"), ("deleted", "relay/files/7-1-list.txt:1"),
         ("unpinned", "pins/pins.md:3"), ("blanked", "raw/sessions/a/b.jsonl:1"),
-        ("blanked", "relay/inbox.jsonl:1"),
+        ("blanked", "relay/inbox.jsonl:1"), ("blanked", "remind/journal.jsonl:1"),
         *(("dropped", f"resident/writeback-journal.jsonl:{n}") for n in (2, 3)),
     ]  # fmt: skip
     assert [*writeback.read(home).staged, *writeback.read(home).rejected] == ["op-0"]
@@ -165,6 +167,8 @@ def test_it_goes_from_everything_that_was_made_from_it_or_came_with_it(scene, tm
     rows = files.read(home.path("raw/sessions/a/b.jsonl")).split(b"\n")
     assert json.loads(rows[1]) == {"role": "x"} and rows[2] == b"torn {"
     assert json.loads(rows[0])["role"] == "user"
+    told = json.loads(files.read(home.path("remind/journal.jsonl")))
+    assert told["text"] == ["(forgotten)", "tea"]
     assert scene.lint() == [] and scene.failures == []
     assert scene.content(ref) == "(forgotten)\n(forgotten)\n(forgotten)"
     assert not os.path.exists(home.path(event_forgetting.UNFINISHED))

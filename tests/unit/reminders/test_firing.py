@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import chunks
 from plainmind.formats.reminder import reminder
-from plainmind.ground import clock, exchange, files, zone
+from plainmind.ground import clock, exchange, files, masks, stream, zone
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
-from plainmind.reminders import delivery, editing, last_scan, messages, scan
+from plainmind.reminders import delivery, editing, last_scan, messages, past, scan
 from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 from reminder_lines import AROUND, NEARLY, OWN
 
@@ -1310,3 +1310,47 @@ def test_looking_less_changes_nothing(tmp_path_factory, data):
                     said.append((tick, world.scan(wait * MINUTE)))
     half = len(said) // 2
     assert [messages for _, messages in said[:half]] == [messages for _, messages in said[half:]]
+
+
+def list_past(world) -> list[dict]:
+    found = past.list_past(world.home, Environment(), 0, world.now, world.reported.append)
+    return [past.to_record(one) for one in found]
+
+
+def test_what_was_sent_is_told_when_its_line_is_gone(world, monkeypatch):
+    """Once in the journal, masked, cut, and for 30 days; lines of before have none."""
+    monkeypatch.setattr(masks, "mask", lambda text: text.replace("swordfish", "***"))
+    long = "x" * 600
+    world.write(line("tea, swordfish", "09:01", id="a"), line(long, "09:01", id="b"),
+                line("water", "09:01", recur="daily", id="c"))  # fmt: skip
+    world.scan(MINUTE)
+    world.write("")
+    path = world.home.path("remind", "journal.jsonl")
+    expected = [("a", "tea, ***"), ("b", f"{'x' * 499}…"), ("c", "water")]
+    told = lambda: sorted((one["id"], one["msg"]) for one in list_past(world))
+    assert told() == expected
+    assert [files.read(path).count(each) for each in (b"tea", b"x" * 99, b"water")] == [1, 5, 1]
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    DeliveryJournal(path).compact(world.now)
+    assert files.read(path).startswith(b'{"compacted":') and told() == expected
+    old = [json.loads(row) for row in files.read(path).splitlines()[1:]]
+    without = [{key: row[key] for key in row if key != "text"} for row in old]
+    for broken in ({}, {"text": "tea"}, {"text": []}, {"text": [7] * 3}):
+        rows = (stream.json_record(row | broken) for row in without)
+        files.replace(path, b"".join(rows))
+        assert told() == [("a", None), ("b", None), ("c", None)], broken
+    world.now += 31 * clock.DAY
+    files.replace(path, b"".join(map(stream.json_record, old)))
+    DeliveryJournal(path).compact(world.now)
+    assert b"tea" not in files.read(path)
+
+
+def test_a_line_that_waits_to_go_is_said_to_be_sent_however_old(world, monkeypatch):
+    world.write(line("tea", "08:00", "1970-04-17", id="a"))
+    monkeypatch.setattr(scan, "HANDS_OFF", 60)
+    assert len(world.scan()) == 1 and len(world.lines()) == 1
+    (one,) = past.list_past(world.home, Environment(), 0, world.now, world.reported.append)
+    assert (one.state, one.lingers, one.waits) == ("sent", True, False)
+    monkeypatch.setattr(scan, "HANDS_OFF", 0)
+    world.scan(MINUTE)
+    assert world.lines() == [] and list_past(world) == []

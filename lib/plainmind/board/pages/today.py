@@ -179,8 +179,7 @@ def _list_due(
     """What waits to be sent, then what is due today and tomorrow."""
     now = memory.now()
     for one in waiting:
-        msg = one.reminder.msg if one.reminder else one.occurrence.id
-        yield {"at": one.due, "msg": msg, "state": one.state, "words": ""}
+        yield {"at": one.due, "msg": one.msg or one.occurrence.id, "state": one.state, "words": ""}
     contents = reminders.read_contents(memory, [])
     until = zone.end_of(zone.to_day(now) + timedelta(1))
     for coming in reminders.list_coming(contents.reminders, now, until):
