@@ -45,7 +45,7 @@ run "mem-graph '?' replaced"
 run "mem-recall --knowledge 'who flies the command module'"
 run "mem-lint && echo 'the pages are as they should be'"
 
-say "A reminder is a line of a file. This one is late already; without Discord, remind-add cannot confirm it, and a scan prints it."
+say "A reminder is a line of a file. This one is late already; without Discord, remind-add cannot confirm it, and a scan prints it; the next one takes its line out."
 run "remind-add --date 1970-04-17 --time 18:07 'splashdown' || true"
 run "remind-scan --stdout"
 

@@ -9,7 +9,8 @@ from plainmind.board.pages import reminders as page
 from plainmind.formats.reminder import reminder as grammar
 from plainmind.ground import clock, zone
 from plainmind.ground.errors import BadData
-from plainmind.reminders import agenda
+from plainmind.reminders import agenda, past
+from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 from scene import NOW, TIME
 
 
@@ -33,7 +34,7 @@ def line(date: str, time: str, recur: str, msg: str = "x", id: str = "a") -> str
 
 def list_entries(found: dict) -> list[tuple[str, str, str]]:
     """(day, time, state) of all that stands in a month."""
-    days = [day for week in found["weeks"] for day in week if day]
+    days = [day for week in found["weeks"] for day in week if day and not day["is_next"]]
     rows = [(day["date"], one) for day in days for one in (*day["entries"], *day["more"])]
     return [(date, one["time"], one["state"]) for date, one in rows]
 
@@ -46,8 +47,10 @@ def test_it_says_what_the_commands_print(filled, command):
         return board_home.read_records(out)
 
     keys = agenda.KEYS
-    assert [{key: one[key] for key in keys} for one in found["coming"]] == printed()
-    said = [{k: v for k, v in one.items() if k != "instant"} for one in found["past"]]
+    ahead = [one for one in printed() if one["next_utc"] >= TIME[:16]]
+    assert [{key: one[key] for key in keys} for one in found["coming"]] == ahead
+    assert len(printed()) == len(ahead) + 1  # what is late is told once, below
+    said = [{key: one[key] for key in past.KEYS} for one in found["past"]]
     assert sorted(said, key=lambda one: one["due"], reverse=True) == printed("--past")
     assert [one["state"] for one in said if one["waits"]] == ["failed", "in doubt"]
     checked = [(one["ref"], one["reason"]) for one in printed("--check", code=1)]
@@ -94,8 +97,8 @@ def test_a_month(home, month, text, expected):
 
 
 def test_days_that_are_over_say_what_was_sent(filled):
-    past = [one for one in list_entries(page.read(filled, "", {})) if one[2]]
-    assert past == [
+    found = [one for one in list_entries(page.read(filled, "", {})) if one[2]]
+    assert found == [
         ("2026-01-29", "09:00", "in doubt"), ("2026-01-29", "10:00", "failed"),
         ("2026-01-30", "08:30", "sent"),
     ]  # fmt: skip
@@ -116,6 +119,38 @@ def test_a_reminder_without_an_id_is_overdue_without_one(home, command):
     assert (one["id"], one["msg"], one["state"], one["waits"]) == ("", "tea", "overdue", True)
     printed = command("remind-list", "--past", "--now", TIME, home=home).decode()
     assert printed == "2026-01-30T08:00\t2026-01-30T08:00Z\toverdue\t-\ttea\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-01-30T14:20:00Z", ["2026-01-31", "2026-02-01"]),
+        ("2026-11-30T14:20:00Z", [f"2026-12-0{day}" for day in range(1, 7)]),
+        ("2026-05-31T14:20:00Z", [f"2026-06-0{day}" for day in range(1, 8)]),  # a Sunday
+        ("2026-05-20T14:20:00Z", [f"2026-05-{day}" for day in range(21, 32)]),
+    ],
+)
+def test_tomorrow_is_on_the_calendar_on_the_last_day_of_a_month_too(home, now, expected):
+    write(home, line("2026-01-01", "09:00", "daily"))
+    data = page.read(board_home.open_memory(home, now=clock.parse(now)), "", {})
+    days = [day for week in data["weeks"] for day in week if day and not day["is_past"]]
+    assert [day["date"] for day in days if not day["is_today"]] == expected
+    assert all(day["entries"] for day in days if not day["is_today"])
+    assert [week[0] for week in data["weeks"][1:] if not week[0]] == []
+
+
+def test_what_was_sent_is_not_overdue_while_its_line_stands(home):
+    memory = write(home, line("1970-04-17", "18:07", "none", "splashdown"))
+    due = clock.parse("1970-04-17T17:07:00Z")  # London kept summer time that year
+    key = make_key("a", due, "splashdown")
+    made = DeliveryJournal(home.path("remind", "journal.jsonl"))
+    made.record("sent", key, [Occurrence(key, "a", due, True, "splashdown")], NOW)
+    html = board_home.show_page(memory, "reminders")
+    assert html.count("splashdown") == 1 and "its line goes with the next scan" in html
+    assert "overdue" not in html and "Nothing is to come" in html
+    write(home)
+    made.record("done", "", [Occurrence(key, "a", due)], NOW)
+    assert "splashdown" not in board_home.show_page(memory, "reminders")
 
 
 def test_a_flood_is_bounded_and_said(home):

@@ -27,9 +27,11 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     first = parse_month(query.get("month", ""), today)
     contents = read_contents(memory, problems)
     done = list_past(memory, problems)
-    coming = list(agenda.list_upcoming(contents.reminders, now))
+    # what is late waits, or was sent: it stands below
+    coming = [one for one in agenda.list_upcoming(contents.reminders, now) if one.instant >= now]
     path = file.locate(memory.home, memory.env)
-    by_day, cut = _sort_into_days(first, contents.reminders, done, now)
+    weeks = list_weeks(first, today)
+    by_day, cut = _sort_into_days(first, weeks[-1], contents.reminders, done, now)
     waiting = [one for one in done if one.waits]
     lately = [*waiting[:COMING], *[one for one in done if not one.waits][:PAST]]
     return {
@@ -41,11 +43,12 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "this_month": (first.year, first.month) == (today.year, today.month),
         "earlier": _name_month(first - timedelta(1)) if first > date(FIRST_YEAR, 1, 1) else "",
         "later": _name_month(first + timedelta(31)) if first < date(9999, 12, 1) else "",
-        "weeks": _draw_month(first, today, by_day),
+        "weeks": [[_draw_day(day, first, today, by_day) for day in week] for week in weeks],
         "cut": cut,
         "most": MOST,
         "count": len(contents.reminders),
-        "coming": [describe(one, now) for one in coming[:COMING]],
+        "coming": [describe(one, today) for one in coming[:COMING]],
+        "coming_count": len(coming),
         "past": [describe_past(one) for one in lately],
         "waiting_left": len(waiting[COMING:]),
     }
@@ -101,41 +104,57 @@ def list_coming(reminders: Iterable[Reminder], since: int, until: int) -> Iterat
     yield from agenda.list_upcoming(ahead, since, MOST + 1, until)
 
 
-def describe(coming: agenda.Upcoming, now: int) -> dict[str, Any]:
+def describe(coming: agenda.Upcoming, today: date) -> dict[str, Any]:
     """An occurrence, as its command's record, with words."""
     words = agenda.describe_recurrence(coming.reminder)
     record = agenda.to_record(coming.reminder, coming.instant)
-    return {**record, "at": coming.instant, "words": words, "late": coming.instant < now}
+    days = (zone.to_day(coming.instant) - today).days
+    return {**record, "at": coming.instant, "words": words, "days": days}
 
 
 def describe_past(one: past.PastReminder) -> dict[str, Any]:
-    return {**past.to_record(one), "instant": one.due}
+    return {**past.to_record(one), "instant": one.due, "lingers": one.lingers}
 
 
 def _name_month(day: date) -> str:
     return f"{day.year:04}-{day.month:02}"
 
 
-Days = dict[int, list[dict[str, Any]]]
+Days = dict[date, list[dict[str, Any]]]
+Week = list[date | None]
+
+
+def list_weeks(first: date, today: date) -> list[Week]:
+    """Those of a month, from Monday on. The last goes on with days of the next month; when it is
+    this week and has none, another follows, so that tomorrow is there. None: a day before it."""
+    days = [
+        date(*day) if (first.year, first.month) <= day < (date.max.year + 1,) else None
+        for day in calendar.Calendar().itermonthdays3(first.year, first.month)
+    ]
+    weeks: list[Week] = [days[n : n + 7] for n in range(0, len(days), 7)]
+    last = weeks[-1][-1]
+    if today in weeks[-1] and last and last.month == first.month:
+        weeks.append([last + timedelta(n) for n in range(1, 8)])
+    return weeks
 
 
 def _sort_into_days(
-    first: date, reminders: Iterable[Reminder], done: list[past.PastReminder], now: int
+    first: date, last: Week, reminders: Iterable[Reminder], done: list[past.PastReminder], now: int
 ) -> tuple[Days, bool]:
-    """Day of the month -> what was due then, and what is to come; whether there is more."""
-    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
-    start, end = zone.start_of(first), zone.end_of(last)
+    """Day -> what was due then, and what is to come, to the end of the last week; whether there is
+    more."""
+    start, end = zone.start_of(first), zone.end_of(max(filter(None, last)))
     since = max(now, start)
     found: Days = {}
 
-    def add(instant: int, msg: str | None, state: str, words: str) -> None:
+    def add(instant: int, msg: str, state: str, words: str) -> None:
         local = zone.to_local(instant)
         entry = {"time": f"{local:%H:%M}", "msg": msg, "state": state, "words": words}
-        found.setdefault(local.day, []).append(entry)
+        found.setdefault(local.date(), []).append(entry)
 
     for one in reversed(done):
         if start <= one.due <= end:
-            add(one.due, one.reminder.msg if one.reminder else None, one.state, "")
+            add(one.due, one.msg, one.state, "")
     count = 0
     for coming in list_coming(reminders, since, end):
         count += 1
@@ -145,20 +164,12 @@ def _sort_into_days(
     return found, count > MOST
 
 
-def _draw_month(first: date, today: date, by_day: Days) -> list[list[dict[str, Any] | None]]:
-    """Weeks from Monday on; None is a day of another month."""
-    weeks = []
-    for week in calendar.Calendar().monthdayscalendar(first.year, first.month):
-        row: list[dict[str, Any] | None] = []
-        for number in week:
-            if not number:
-                row.append(None)
-                continue
-            day, entries = first.replace(day=number), by_day.get(number, [])
-            row.append({
-                "day": number, "date": day.isoformat(), "name": f"{day:%A}, {number} {day:%B}",
-                "is_today": day == today, "is_past": day < today,
-                "entries": entries[:ON_A_DAY], "more": entries[ON_A_DAY:],
-            })  # fmt: skip
-        weeks.append(row)
-    return weeks
+def _draw_day(day: date | None, first: date, today: date, by_day: Days) -> dict[str, Any] | None:
+    if day is None:
+        return None
+    entries = by_day.get(day, [])
+    return {
+        "day": day.day, "date": day.isoformat(), "name": f"{day:%A}, {day.day} {day:%B}",
+        "is_today": day == today, "is_past": day < today, "is_next": day.month != first.month,
+        "entries": entries[:ON_A_DAY], "more": entries[ON_A_DAY:],
+    }  # fmt: skip
