@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
+from shlex import quote
 from typing import Any, NamedTuple
 
 from .. import __version__
@@ -15,12 +16,14 @@ from ..ground import clock, errors, schedules, zone
 from ..ground.errors import Failure
 from ..ground.nights import Nights
 from ..ground.outages import Outages
+from ..ground.paths import CHECKOUT
 from ..memory import Memory, care, embedding
 from ..reminders import file as reminders_file
 from ..reminders import last_scan, past, scan
 from ..surfaces.discord import dead_letters, presence
 from ..truth.pages import maintenance, page_files
 from . import changes
+from .wording import plural
 
 OK, WARNING, FAILED, IDLE = "ok", "warning", "failed", "idle"
 RIGHT = scan.RIGHT  # a clock before that is wrong
@@ -67,7 +70,7 @@ def look(memory: Memory, waiting: list[past.PastReminder]) -> Overview:
         *indexed.failures,
         *_check_index(memory, indexed),
         *_check_vectors(indexed.vectors),
-        *_check_reminders(memory, waiting),
+        *_check_reminders(memory, waiting, _is_scheduled(memory, machine.jobs)),
         *_check_nights(memory),
         *_check_schedules(memory, machine.jobs),
         *_check_relay(memory),
@@ -143,7 +146,7 @@ def _check_index(memory: Memory, indexed: _Indexed) -> Iterator[HealthCheck]:
     if said and not aside:
         yield HealthCheck("Index", WARNING, said[0])
     elif counts:
-        what = f"{counts['turns']:,} events, {counts['knowledge pages']:,} pages"
+        what = f"{plural(counts['turns'], 'event')}, {plural(counts['knowledge pages'], 'page')}"
         yield HealthCheck("Index", OK, what)
     if aside:
         what = f"set aside as damaged or foreign: {', '.join(aside)}"
@@ -155,22 +158,29 @@ def _check_vectors(vectors: dict[str, Any]) -> Iterator[HealthCheck]:
     if not vectors:
         return
     if count := vectors["failed"]:
-        what = f"{count:,} texts were refused by the model: {vectors['last_error']}"
+        what = f"{plural(count, 'text was', 'texts were')} refused by the model: {vectors['last_error']}"
         yield HealthCheck("Vectors", WARNING, what, "mem-embed --retry-failed")
     elif vectors["pending"] and vectors["last_error"]:
-        what = f"{vectors['pending']:,} texts wait for a vector: {vectors['last_error']}"
+        what = f"{plural(vectors['pending'], 'text waits', 'texts wait')} for a vector: "
+        what += vectors["last_error"]
         yield HealthCheck("Vectors", WARNING, what, "mem-embed")
     elif vectors["pending"]:
-        what = f"{vectors['pending']:,} texts wait for a vector, and are found by their words"
+        one = "text waits for a vector, and is found by its words"
+        several = "texts wait for a vector, and are found by their words"
+        what = plural(vectors["pending"], one, several)
         yield HealthCheck("Vectors", OK, what, "mem-embed")
     else:
-        yield HealthCheck("Vectors", OK, f"{vectors['ok']:,} texts, by {vectors['serving']}")
+        yield HealthCheck(
+            "Vectors", OK, f"{plural(vectors['ok'], 'text')}, by {vectors['serving']}"
+        )
 
 
 # --- what runs by itself
 
 
-def _check_reminders(memory: Memory, waiting: list[past.PastReminder]) -> Iterator[HealthCheck]:
+def _check_reminders(
+    memory: Memory, waiting: list[past.PastReminder], scheduled: bool
+) -> Iterator[HealthCheck]:
     now = memory.now()
     if other := scan.find_other_host(memory.settings["remind.host"]):
         yield HealthCheck("Reminders", IDLE, other)
@@ -191,8 +201,10 @@ def _check_reminders(memory: Memory, waiting: list[past.PastReminder]) -> Iterat
     else:
         what = "no scan has run here: nothing is sent"
         path = reminders_file.locate(memory.home, memory.env)
-        needed = os.path.exists(path) and os.path.getsize(path) > 0
-        yield HealthCheck("Reminders", WARNING if needed else IDLE, what, "make install-cron")
+        # with no schedule at all, that is the cause, and says how to have one
+        needed = scheduled and os.path.exists(path) and os.path.getsize(path) > 0
+        cure = _tell_installing() if scheduled else ""
+        yield HealthCheck("Reminders", WARNING if needed else IDLE, what, cure)
 
 
 #: jobs of the night, and what each is for
@@ -219,15 +231,24 @@ def _check_nights(memory: Memory) -> Iterator[HealthCheck]:
             yield HealthCheck(subject, OK, f"{good} ({day})" if last.code == 0 else f"done {day}")
 
 
-def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iterator[HealthCheck]:
+def _is_scheduled(memory: Memory, jobs: list[schedules.InstalledJob]) -> bool:
+    """Whether something runs by itself, by our schedules or somebody's own."""
     nights, now = Nights(memory.home), memory.now()
     days = [nights.find_last(job, now).day for job in _NIGHTLY]
-    if not jobs and any(day and _count_days(day, now) <= 1 for day in days):
-        yield HealthCheck("Schedules", OK, "none is installed, but the nightly jobs are done")
+    return bool(jobs) or any(day and _count_days(day, now) <= 1 for day in days)
+
+
+def _tell_installing() -> str:
+    verb = "install-launchd" if sys.platform == "darwin" else "install-cron"
+    return f"make -C {quote(CHECKOUT)} {verb}"
+
+
+def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iterator[HealthCheck]:
+    if not _is_scheduled(memory, jobs):
+        yield HealthCheck("Schedules", WARNING, "no schedule is installed", _tell_installing())
     elif not jobs:
-        what = "no schedule is installed"
-        cure = "make install-launchd" if sys.platform == "darwin" else "make install-cron"
-        yield HealthCheck("Schedules", WARNING, what, cure)
+        what = "none is installed, but the nightly jobs are done"
+        yield HealthCheck("Schedules", OK, what)
     else:
         missing = [job for job in schedules.JOBS if job not in {one.command for one in jobs}]
         missing = [job for job in missing if job != "discord-relay"]
@@ -280,6 +301,11 @@ def _check_machine(memory: Memory, disk: DiskUse) -> Iterator[HealthCheck]:
         yield HealthCheck("Clock", WARNING, f"{told}: MIND_NOW holds it still", "unset MIND_NOW")
     else:
         yield HealthCheck("Clock", OK, told)
+    there = zone.find_machines(memory.env.get("TZ"))
+    if there and not memory.settings.is_set("zone") and not zone.is_like(there, now):
+        what = f"times are of {zone.name()}; this machine's zone is {there}"
+        cure = f'write zone = "{there}" into {memory.home.path("config.toml")}'
+        yield HealthCheck("Zone", WARNING, what, f"{cure}, or the zone you live in")
     for complaint in memory.env.complaints:
         yield HealthCheck("Secrets", WARNING, complaint)
     if os.path.isdir(memory.home.root) and os.stat(memory.home.root).st_mode & 0o077:

@@ -2,8 +2,9 @@
 
 import asyncio
 import html
+import re
 from contextlib import suppress
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -16,6 +17,11 @@ from .links import LiveLinks
 
 PATIENCE = 10.0  # seconds in which what is sent to us has arrived
 _LONGEST = 4096  # bytes of a token that is sent in
+#: an address on this site: no other begins with one slash, and then neither a second nor what
+#: browsers take for one
+_OWN = re.compile(
+    r"/(?!token\b)(?:[\w.~!$&'()*+,;=:@%?-][\w.~!$&'()*+,;=:@%/?-]{0,700})?", re.ASCII
+)
 _KEPT = 30 * 86400  # seconds that a browser keeps its cookie
 
 
@@ -62,9 +68,10 @@ class Guard:
         """A cookie for who sent the token with our form."""
         body = await read_body(receive, _LONGEST) or b""
         fields = parse_qs(body.decode("latin-1"), encoding="latin-1")
+        asked = _to_own(fields.get("asked", [""])[0])
         if not self.doors.is_token(fields.get("token", [""])[0].encode("latin-1")):
-            return _refuse(scope, Refusal(401, "that is not the token"))
-        answer = RedirectResponse("/", 303)
+            return _refuse(scope, Refusal(401, "that is not the token"), asked)
+        answer = RedirectResponse(asked, 303)
         # lax: a link in a mail leads here, and what else another site causes is refused anyway
         answer.set_cookie(
             access.COOKIE, self.doors.cookie, max_age=_KEPT, httponly=True, samesite="lax",
@@ -86,12 +93,23 @@ async def read_body(receive: Receive, most: int) -> bytes | None:
     return None
 
 
-def _refuse(scope: Scope, refusal: Refusal) -> Response:
+def _to_own(address: str) -> str:
+    """A page of ours that was asked for, to go on to; the first one where that is none."""
+    return address if _OWN.fullmatch(address) else "/"
+
+
+def _find_asked(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    path = quote(scope["path"]) if scope["method"] == "GET" else "/"
+    return _to_own(f"{path}?{query}" if query and path != "/" else path)
+
+
+def _refuse(scope: Scope, refusal: Refusal, asked: str = "") -> Response:
     headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else {}
     if scope["path"].startswith("/api/"):
         return JSONResponse({"error": refusal.what}, refusal.status, headers)
     if refusal.status == 401:
-        text = rendering.render_token(refusal.what, LiveLinks())
+        text = rendering.render_token(refusal.what, LiveLinks(), asked or _find_asked(scope))
     else:
         text = f"<!doctype html><title>Refused</title><p>{html.escape(refusal.what)}"
     return HTMLResponse(text, refusal.status, headers)

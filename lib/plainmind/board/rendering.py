@@ -91,9 +91,9 @@ def render_message(title: str, text: str, links: Links, now: int) -> str:
     return _render_alone("message.html", links, now, title=title, text=text)
 
 
-def render_token(text: str, links: Links) -> str:
-    """The page that asks for the token."""
-    return _render_alone("token.html", links, 0, text=text)
+def render_token(text: str, links: Links, asked: str = "/") -> str:
+    """The page that asks for the token, and then goes on to what was asked for."""
+    return _render_alone("token.html", links, 0, text=text, asked=asked)
 
 
 def _render_alone(template: str, links: Links, now: int, **data: Any) -> str:

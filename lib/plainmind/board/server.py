@@ -51,10 +51,26 @@ def find_doors(address: str, port: int, token: str) -> Doors:
     return Doors(port, (*access.LOOPBACK, _write_host(address)), token)
 
 
-def tell_address(address: str, port: int) -> str:
-    """What a browser is given: of all addresses, the one that this machine is at for itself."""
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-    return f"http://{_write_host(own)}:{port}/"
+def tell_addresses(address: str, port: int) -> list[str]:
+    """What a browser is given: of all addresses, the one that this machine is at for itself, and
+    the one by which others reach it."""
+    every = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("::1", "2001:db8::1")}
+    here, elsewhere = every.get(address, (address, ""))
+    hosts = [here, _find_own(elsewhere)] if elsewhere else [here]
+    return [f"http://{_write_host(host)}:{port}/" for host in dict.fromkeys(hosts) if host]
+
+
+def _find_own(elsewhere: str) -> str:
+    """Which address of this machine would be the sender's of what goes to another one, an example's
+    that nobody has; '' where nothing would go. The system's table of routes knows, and nothing is
+    sent: UDP has no greeting."""
+    family = socket.AF_INET6 if ":" in elsewhere else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as opened:
+            opened.connect((elsewhere, 9))
+            return opened.getsockname()[0]
+    except OSError:
+        return ""
 
 
 def _write_host(address: str) -> str:

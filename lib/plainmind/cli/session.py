@@ -2,17 +2,15 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ..ground import clock, regular, stream, zone
 from ..ground.environment import Environment
 from ..ground.errors import BUSY, NO_MATCH, USAGE, BadData, Failure, Misconfigured, Usage
-from ..ground.paths import Home
+from ..ground.paths import CHECKOUT, Home
 from . import output
-
-CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(os.path.realpath(__file__)), *[".."] * 3))
 
 
 def _parse_now(text: str) -> int:
@@ -45,16 +43,18 @@ class Session:
         dry_run: bool = False,
         key: str = "",
         inside: bool = False,
+        told: Collection[str] = (),
     ):
         """`key` is the JSON key of a record that is a bare text. `inside`: the broker of a sandbox
-        runs this command for the agent."""
+        runs this command for the agent. `told`: complaints about .env that were made."""
         self.home = open_home(home)
         self.env = Environment(self.home.root)
         output.speak_of(self.home, self.env)
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
         self.env.say = self.say
         for complaint in self.env.complaints:
-            self.say(complaint)
+            if complaint not in told:
+                self.say(complaint)
         self._color, self._key, self.inside = color, key, inside
         self._settings: Any = None
         zone.use(lambda: self.settings["zone"])
@@ -70,8 +70,8 @@ class Session:
     def again(self) -> "Session":
         """The same with .env and config.toml as they are now: for what runs for long."""
         now = clock.to_text(self.fixed_now) if self.fixed_now else None
-        told = (self.quiet, self.verbose, self._color, self.json, self.dry_run, self._key)
-        return Session(self.home.root, now, *told, self.inside)
+        given = (self.quiet, self.verbose, self._color, self.json, self.dry_run, self._key)
+        return Session(self.home.root, now, *given, self.inside, self.env.complaints)
 
     @property
     def now(self) -> int:

@@ -8,6 +8,9 @@ import re
 
 from .errors import BadData, NoInput, NotPermitted
 
+#: of this code
+CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(os.path.realpath(__file__)), *[".."] * 3))
+
 _WINDOW = re.compile(r"\d{8}T\d{6}Z(_\d{4,})?\.md\Z", re.ASCII)
 _SURFACE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)

@@ -99,7 +99,9 @@ KEYS: dict[str, Key] = {
     "knowledge.weight_reference": _number(1.0, 0, 10, "of type reference"),
     "knowledge.weight_compaction": _number(1.0, 0, 10, "of type compaction"),
     "zone": _text(
-        zone.DEFAULT, "time zone of days and times, a name of IANA's such as America/New_York"
+        zone.DEFAULT,
+        "time zone of days and times, whatever the machine's is, a name of IANA's such as "
+        "America/New_York",
     ),
     "remind.host": _text("", "the one host that fires reminders; if empty, every host that scans"),
     "remind.confirm": _text(
@@ -227,6 +229,10 @@ class Settings:
 
     def __getitem__(self, key: str) -> Any:
         return self._values.get(key, KEYS[key].default)
+
+    def is_set(self, key: str) -> bool:
+        """Whether somebody chose its value."""
+        return key in self._values
 
     def section(self, name: str) -> dict[str, Any]:
         """The values of a section, by what follows its name in their keys."""

@@ -1,5 +1,9 @@
 """Who may ask the board: other sites, other names, and who has no token."""
 
+import html
+import re
+from urllib.parse import urlencode
+
 import pytest
 from asking import HOST, ask, make_board
 from board_home import open_memory
@@ -114,6 +118,38 @@ def test_a_token_opens_as_a_header_or_by_a_cookie_that_does_not_tell_it(closed):
     assert ask(closed, "/", cookie=kept, host="board.example.org").status == 200
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("/reminders", "/reminders"), ("/log/cli/a%20b", "/log/cli/a%20b"),
+        ("/log?q=a+b%26c&k=3", "/log?q=a+b%26c&k=3"), ("/", "/"), ("/?month=2026-01", "/"),
+        ("/memory?x=" + "y" * 5000, "/"), ("//evil.example/", "/"), ("/token", "/"),
+    ],
+)  # fmt: skip
+def test_who_is_let_in_gets_the_page_that_was_asked_for(closed, asked, expected):
+    form = ask(closed, asked)
+    (field,) = re.findall(r'name="asked" value="([^"]*)"', form.text)
+    field = html.unescape(field)
+    assert field == expected
+    for token in ("wrong", TOKEN):  # who mistypes gets there, too
+        body = urlencode({"token": token, "asked": field}).encode()
+        answer = ask(closed, "/token", "POST", body)
+        assert f'value="{html.escape(field)}"' in answer.text or token == TOKEN
+    assert (answer.status, answer.headers["location"]) == (303, expected)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example", "", "x",
+     "/\t/evil.example", "/\r\nset-cookie: a=b", "javascript:alert(1)", "/x\n//evil.example", "/ /x",
+     "/token", "///", "/x\u00e9", "%2f%2fevil.example"],
+)  # fmt: skip
+def test_it_leads_to_no_other_site(closed, address):
+    body = urlencode({"token": TOKEN, "asked": address}).encode()
+    answer = ask(closed, "/token", "POST", body)
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+
+
 def test_a_form_that_never_ends_is_left(closed, monkeypatch):
     assert ask(closed, "/token", "POST", b"token=" + b"x" * 9000).status == 401
 
@@ -137,9 +173,18 @@ def test_where_others_can_reach_it_a_token_is_needed(address, token, opens):
             server.find_doors(address, 3030, token)
 
 
-def test_an_address_is_what_a_browser_takes():
-    told = [server.tell_address(*one) for one in (("0.0.0.0", 1), ("::", 2), ("fe80::1", 3))]
-    assert told == ["http://127.0.0.1:1/", "http://[::1]:2/", "http://[fe80::1]:3/"]
+def test_an_address_is_what_a_browser_takes(monkeypatch):
+    monkeypatch.setattr(server, "_find_own", {"192.0.2.1": "192.168.1.4", "2001:db8::1": ""}.get)
+    told = [
+        server.tell_addresses(*one) for one in (("0.0.0.0", 1), ("::", 2), ("fe80::1", 3), ("x", 4))
+    ]
+    assert told == [
+        ["http://127.0.0.1:1/", "http://192.168.1.4:1/"], ["http://[::1]:2/"],
+        ["http://[fe80::1]:3/"], ["http://x:4/"],
+    ]  # fmt: skip
+    monkeypatch.undo()
+    assert server._find_own("127.0.0.9") == "127.0.0.1"
+    assert server._find_own("no address") == ""
     for address, code in (("no.such.host.invalid", 2), ("192.0.2.1", 2), ("x" * 300, 2)):
         with pytest.raises(Failure) as failure:
             server.listen(address, 0)

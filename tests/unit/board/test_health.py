@@ -2,19 +2,22 @@
 
 import json
 import os
+from shlex import quote
 
 import board_home
 import pytest
+import scene
 import vault
 from plainmind.board import checks
 from plainmind.board.pages import health as page
-from plainmind.ground import schedules
+from plainmind.ground import schedules, zone
 from plainmind.ground.nights import Nights
 from plainmind.ground.outages import Outages
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, TIME
 
 DAY = board_home.DAY
+find_machines = zone.find_machines
 CRONTAB = [
     "* * * * * '/home/ann/plain mind/bin'/remind-scan --home '/home/ann/mind'",
     "* * * * * '/home/ann/plain mind/bin'/mem-embed --quiet --home '/home/ann/mind'",
@@ -31,6 +34,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: checks_use(10**11))
     monkeypatch.setattr(checks, "_known", {})
+    monkeypatch.setattr(checks.zone, "find_machines", lambda variable: "GB")
     return monkeypatch
 
 
@@ -72,9 +76,9 @@ SITUATIONS = {
     "a night of an earlier version": (
         lambda home: put(home, "raw/maintenance-log/nights.json", '{"mem-lint":"2026-01-30"}'),
         "Pages", "ok", ""),
-    "no scan, no reminders": (lambda home: None, "Reminders", "idle", "make install-cron"),
+    "no scan, no reminders": (lambda home: None, "Reminders", "idle", "install-cron"),
     "no scan": (lambda home: put(home, "reminders.md", REMIND.format("20:00")),
-                "Reminders", "warning", "make install-cron"),
+                "Reminders", "warning", "install-cron"),
     "a scan": (lambda home: put_json(home, "remind/seen.json", **SEEN), "Reminders", "ok", ""),
     "not sent": (lambda home: put(home, "reminders.md", REMIND.format("14:00")),
                  "Reminders", "failed", "remind-scan --dry-run"),
@@ -151,6 +155,48 @@ def test_schedules(home, machine, lines, missing):
     found = page.read(board_home.open_memory(home), "", {})
     told = [one.what for one in found["concerns"] if one.subject == "Schedules"]
     assert [missing in what for what in told] == [True] * bool(missing)
+
+
+def test_what_is_not_scheduled_is_told_once_with_a_command_that_works_anywhere(home, machine):
+    machine.setattr(schedules, "read_crontab", list)
+    machine.setattr(checks.sys, "platform", "linux")
+    os.makedirs(home.root, 0o700)
+    put(home, "reminders.md", REMIND.format("20:00"))
+    found = page.read(board_home.open_memory(home), "", {})
+    install = [one for one in found["concerns"] + found["well"] if "make" in one.cure]
+    assert [(one.subject, one.cure) for one in install] == [
+        ("Schedules", f"make -C {quote(scene.ROOT)} install-cron")
+    ]
+    assert os.path.isfile(os.path.join(scene.ROOT, "Makefile"))
+    assert [one.subject for one in found["concerns"]] == ["Schedules"]
+
+
+@pytest.mark.parametrize(
+    ("there", "config", "warns"),
+    [
+        ("America/New_York", "", True), ("Etc/UTC", "", True), ("", "", False),
+        ("Europe/Belfast", "", False),  # another name, the same clocks
+        ("America/New_York", 'zone = "Europe/London"\n', False),
+        ("America/New_York", 'zone = "Asia/Tokyo"\n', False),
+    ],
+)  # fmt: skip
+def test_a_zone_that_nobody_chose_is_told_where_the_machine_has_another(
+    home, machine, there, config, warns
+):
+    machine.setattr(checks.zone, "find_machines", lambda variable: there)
+    os.makedirs(home.root, 0o700)
+    put(home, "config.toml", config)
+    found = page.read(board_home.open_memory(home), "", {})["concerns"]
+    assert [one.subject for one in found] == ["Zone"] * warns
+    assert all(there in one.what and f'zone = "{there}"' in one.cure for one in found)
+
+
+def test_the_zone_of_a_machine(tmp_path):
+    link = tmp_path / "localtime"
+    link.symlink_to("/usr/share/zoneinfo/Europe/Berlin")
+    for variable, expected in (("", "Europe/Berlin"), (":Asia/Tokyo", "Asia/Tokyo"), ("../x", "")):
+        assert find_machines(variable, str(link)) == expected
+    assert find_machines("", str(tmp_path / "none")) == ""
 
 
 @pytest.mark.parametrize(("days", "state"), [(0, "ok"), (1, "ok"), (2, "warning")])

@@ -50,7 +50,8 @@ def printed(memory, command):
 def test_every_figure_is_that_of_its_command(memory, printed):
     found = page.read(memory, "", {})
     assert found["counts"] == printed("mem-index", "--status")[0]
-    assert found["vectors"] == printed("mem-embed", "--status")[0]
+    status = printed("mem-embed", "--status")[0]
+    assert found["vectors"] == {**status, "model": status["serving"]}  # no embedder is opened
     pins = printed("mem-pin", "--list")
     assert [(pin["ref"], pin["note"]) for pin in found["pins"]] == [
         (pin["ref"], pin["note"]) for pin in pins
@@ -125,6 +126,17 @@ def test_days_are_local_and_no_time_is_too_far_away(home):
         assert [told[0][1:], told[3][1:]] == [(1, 1), (1, 5)] and len(told) == 4
     finally:
         zone.use(lambda: zone.DEFAULT)
+
+
+def test_what_was_given_once_was_not_given_most_often(memory):
+    assert not page.read(memory, "", {})["often_events"] and "most often" not in show(memory)
+    (turn,) = given.read_last(memory.home, 9)
+    given.record(memory.home, NOW, ["knowledge/move.md"], turn.events[:1], turn.message)
+    found = page.read(memory, "", {})
+    assert [(one["ref"], one["count"]) for one in found["often_events"]] == [
+        (turn.events[0].ref, 2)
+    ]
+    assert [one["count"] for one in found["often_pages"]] == [2]
 
 
 # --- what is taken back, and who looks

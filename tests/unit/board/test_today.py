@@ -30,6 +30,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(schedules, "read_crontab", list)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(checks, "_known", {})
+    monkeypatch.setattr(checks.zone, "find_machines", lambda variable: "")
     monkeypatch.setattr(clock, "system_now", lambda: NOW)
     return monkeypatch
 

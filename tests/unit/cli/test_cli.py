@@ -314,3 +314,11 @@ def test_no_message_names_a_variable_instead_of_a_path():
             if name.endswith((".py", ".sql", ".md")):
                 with open(os.path.join(folder, name), encoding="utf-8") as file:
                     assert "$MIND_HOME" not in file.read(), name
+
+
+def test_a_complaint_about_secrets_is_made_once(run, tmp_path):
+    """By what runs for long, too, which reads .env again."""
+    (tmp_path / ".env").write_text("A=b\n")
+    os.chmod(tmp_path / ".env", 0o644)
+    code, _, said = run("session.again().again()", MIND_HOME=str(tmp_path))
+    assert (code, said.count("chmod 600")) == (0, 1)

@@ -40,7 +40,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     refs |= {ref for ref, _ in often.events.most_common(MOST)} | {pin.ref for pin in pins[:PINS]}
     said = {ref: _describe(event) for ref, event in moments.find_events(memory, refs).items()}
     return {
-        "counts": counts, "vectors": embedding.status(memory), "problems": remarks,
+        "counts": counts, "vectors": embedding.status(memory, served=True), "problems": remarks,
         **_chart(days, memory.now()), **_chart_recalls(days, memory.now()),
         "turns": [_describe_turn(turn, said) for turn in turns],
         "often_events": _list_often(often.events, said), "often_pages": _list_often(often.pages),
@@ -111,7 +111,8 @@ def _describe_turn(turn: given.GivenTurn, said: Mapping[str, Any]) -> dict[str, 
 
 
 def _list_often(counts: Counter[str], said: Mapping[str, Any] | None = None) -> list[Any]:
-    often = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MOST]
+    again = [one for one in counts.items() if one[1] > 1]
+    often = sorted(again, key=lambda one: (-one[1], one[0]))[:MOST]
     return [{"ref": ref, "count": count, "said": (said or {}).get(ref)} for ref, count in often]
 
 
