@@ -158,7 +158,8 @@ def _check_vectors(vectors: dict[str, Any]) -> Iterator[HealthCheck]:
     if not vectors:
         return
     if count := vectors["failed"]:
-        what = f"{plural(count, 'text was', 'texts were')} refused by the model: {vectors['last_error']}"
+        what = f"{plural(count, 'text was', 'texts were')} refused by the model: "
+        what += vectors["last_error"]
         yield HealthCheck("Vectors", WARNING, what, "mem-embed --retry-failed")
     elif vectors["pending"] and vectors["last_error"]:
         what = f"{plural(vectors['pending'], 'text waits', 'texts wait')} for a vector: "
