@@ -331,7 +331,8 @@ def show_page(memory: Memory, name: str, part: str = "", *, live: bool = True, *
     page = pages.find_page(name)
     data = rendering.show(page.module.read(memory, part, query), memory.env.mask)
     links = LiveLinks() if live else FileLinks({(each.name, "") for each in pages.PAGES})
-    return rendering.render(page, data, links, memory.now(), part=part)
+    mask = memory.env.mask
+    return rendering.render(page, data, links, memory.now(), part=part, mask=mask)
 
 
 def find_harm(html: str) -> list[str]:

@@ -81,8 +81,9 @@ class Board:
         self, page: BoardPage, part: str, query: dict[str, str], known: str
     ) -> Response:
         def make(memory: Memory, now: int) -> str:
-            data = rendering.show(page.module.read(memory, part, query), memory.env.mask)
-            return rendering.render(page, data, LiveLinks(), now, part=part)
+            mask = memory.env.mask
+            data = rendering.show(page.module.read(memory, part, query), mask)
+            return rendering.render(page, data, LiveLinks(), now, part=part, mask=mask)
 
         key = (page.name, part, *sorted(query.items()))
         return self._answer(key, page.watches, known, "text/html", make)

@@ -15,7 +15,7 @@ from .pages import BoardPage, find_page
 #: a reference to a window or a page, with a line or without
 _REF = re.compile(
     r"(logs/[a-z][a-z0-9-]*/[a-z0-9_-]+/\d{8}T\d{6}Z(?:_\d{4,})?\.md"
-    r"|knowledge/[^\s:<>\"'`()\[\]|]+\.md)(?::(\d{1,12})(?:-\d{1,12})?)?",
+    r"|knowledge/[^\s:<>\"'`()\[\]|]{1,250}\.md)(?::(\d{1,12})(?:-\d{1,12})?)?",
     re.ASCII,
 )
 
@@ -90,10 +90,12 @@ def refer(links: Links, ref: str) -> str:
 
 def link_refs(links: Links, text: str) -> Markup:
     """A text as HTML, in which each reference leads where `refer` says."""
-    made, at = Markup(), 0
+    made, at = [], 0
     for match in _REF.finditer(text):
-        made += escape(text[at : match.start()])
-        address = refer(links, match[0])
-        made += Markup('<a href="{}">{}</a>').format(address, match[0]) if address else match[0]
+        made.append(escape(text[at : match.start()]))
+        if address := refer(links, match[0]):
+            made.append(Markup('<a href="{}">{}</a>').format(address, match[0]))
+        else:
+            made.append(escape(match[0]))
         at = match.end()
-    return made + escape(text[at:])
+    return Markup("").join([*made, escape(text[at:])])

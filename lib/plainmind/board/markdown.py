@@ -3,7 +3,7 @@ fetched, or leads anywhere but to pages of this board and to addresses that are 
 are."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -24,11 +24,16 @@ _NETWORK = ("http", "https", "mailto")
 
 
 def render(
-    links: Links, text: str, targets: Mapping[str, str], line: int = 1, title: str = ""
+    links: Links,
+    show: Callable[[str], str],
+    text: str,
+    targets: Mapping[str, str],
+    line: int = 1,
+    title: str = "",
 ) -> Markup:
-    """`targets`: what a link is written as -> the part of the page Knowledge that it means; `line`:
-    the first line's number, after which the blocks are called (`L12`); `title`: of the page, whose
-    heading is not shown twice."""
+    """`show`: what hides in a text what nobody may read; `targets`: what a link is written as ->
+    the part of the page Knowledge that it means; `line`: the first line's number, after which the
+    blocks are called (`L12`); `title`: of the page, whose heading is not shown twice."""
     if len(text) > LONGEST:
         return Markup('<pre class="said" dir="auto">{}</pre>').format(text)
     reader = _reader()
@@ -44,8 +49,10 @@ def render(
         if token.type == "heading_open":
             above = max(2, min(int(token.tag[1]) + 1, above + 1, 6))
             token.tag = tokens[at + 2].tag = f"h{above}"
+        token.info = ""  # the language of code, which nothing shows
         if token.type == "inline":
-            token.children = _resolve(links, token.children or [], targets)
+            children = _hide(show, token.children or [])
+            token.children = _resolve(links, children, targets)
     return Markup(reader.renderer.render(tokens, reader.options, {}))
 
 
@@ -85,6 +92,17 @@ def _read_wiki(state: "StateInline", silent: bool) -> bool:
         state.push("link_close", "a", -1)
     state.pos = match.end()
     return True
+
+
+def _hide(show: Callable[[str], str], tokens: list["Token"]) -> list["Token"]:
+    """A paragraph, as one text where there is something in it that nobody may read, and that was
+    not to be seen before it was put together of escapes, entities and emphasis."""
+    ends = ("softbreak", "hardbreak")
+    text = "".join(" " if token.type in ends else token.content for token in tokens)
+    addresses = [unquote(str(value)) for token in tokens for value in token.attrs.values()]
+    if all(show(one) == one for one in (text, *addresses)):
+        return tokens
+    return [tokens[0].copy(type="text", tag="", nesting=0, attrs={}, content=show(text))]
 
 
 def _resolve(links: Links, tokens: Sequence["Token"], targets: Mapping[str, str]) -> list["Token"]:

@@ -57,7 +57,8 @@ def _render(
 ) -> str:
     try:
         data = rendering.show(page.module.read(memory, part, PUBLISHED), memory.env.mask)
-        return rendering.render(page, data, links, memory.now(), part=part)
+        mask = memory.env.mask
+        return rendering.render(page, data, links, memory.now(), part=part, mask=mask)
     except (Failure, OSError) as error:
         failure = _to_failure(error)
         if not (part and isinstance(failure, NoInput)):  # gone since it was listed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from ..ground import masks
 from ..ground.masks import Mask
 from . import markdown, wording
 from .links import Links, link_refs, refer
@@ -24,14 +25,40 @@ _UNSEEN = re.compile(
 
 
 def clean(value: Any, mask: Mask) -> Any:
-    """Data as it may leave: without secrets."""
-    return _map_texts(value, mask)
+    """An answer to a program, its records as they may leave: without secrets. What their fields are
+    called is ours, and no secret."""
+    if isinstance(value, list):
+        return [clean(one, mask) for one in value]
+    if isinstance(value, dict):
+        return {key: _map_texts(inner, _except_words(mask)) for key, inner in value.items()}
+    return _map_texts(value, _except_words(mask))
 
 
-def show(value: Any, mask: Mask) -> Any:
+def show(value: Any, mask: Callable[[str], str]) -> Any:
     """The same for people: without what a browser obeys unseen."""
     # most texts of a page are there many times: names, times, the keys of records
-    return _map_texts(value, lru_cache(None)(lambda text: _UNSEEN.sub(_tell, mask(text))))
+    change = _except_words(lambda text: _UNSEEN.sub(_tell, mask(text)))
+    return _map_texts(value, lru_cache(None)(change))
+
+
+def _except_words(change: Callable[[str], str]) -> Callable[[str], str]:
+    """It leaves alone what templates ask for and compare with: a word of ours that is somebody's
+    password, too, is told by the program itself."""
+    words = _list_words()
+    return lambda text: text if text in words else change(text)
+
+
+@lru_cache(1)
+def _list_words() -> frozenset[str]:
+    """The names and texts that are in the templates."""
+    environment = make_environment()
+    found = {page.name for page in PAGES}
+    for name in environment.list_templates():
+        with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+            for _, kind, word in environment.lex(file.read()):
+                if kind in ("name", "string"):
+                    found.add(word.strip("\"'"))
+    return frozenset(found)
 
 
 def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
@@ -67,14 +94,22 @@ def make_environment() -> "Environment":
     return environment
 
 
-def render(page: BoardPage, data: dict[str, Any], links: Links, now: int, *, part: str = "") -> str:
-    """A page; its data is what `show` returned."""
+def render(
+    page: BoardPage,
+    data: dict[str, Any],
+    links: Links,
+    now: int,
+    *,
+    part: str = "",
+    mask: Callable[[str], str] = masks.mask,
+) -> str:
+    """A page; its data is what `show` returned, by the same mask."""
     shown = {
         "links": links,
         "link": links.to,
         "refer": partial(refer, links),
         "linked": partial(link_refs, links),
-        "markdown": partial(markdown.render, links),
+        "markdown": partial(markdown.render, links, partial(show, mask=mask)),
         "pages": PAGES,
         "page": page,
         "part": part,

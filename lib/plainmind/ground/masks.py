@@ -27,8 +27,8 @@ _SHAPES = {
     **{literal: rf"\b{literal}[\w-]{{16,}}" for literal in _PREFIXES},
     "xox": r"\bxox[a-z][-_][\w-]{16,}",  # Slack
     "ya29.": r"\bya29\.[\w-]{16,}",
-    "SG.": r"\bSG\.[\w-]{16,}\.[\w-]{16,}",
-    "eyJ": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",  # JSON Web Tokens
+    "SG.": r"\bSG\.[\w-]{16,}",
+    "eyJ": r"\beyJ[\w-]{10,}",  # JSON Web Tokens
     "AIza": r"\bAIza[\w-]{30,}",  # Google
     **dict.fromkeys(("AKIA", "ASIA"), r"\bA(?:KIA|SIA)[0-9A-Z]{16}\b"),  # Amazon
     ":AA": r"(?<=\d{8}):AA[\w-]{32,}",  # Telegram's bots
@@ -39,8 +39,12 @@ _SHAPES = {
     "token=": r"(?:(?<=[?&])|(?<=[?&]access_))token=([^&\s\"']+)",
     "://": r"://([^/\s:@]+:[^/\s@]+)@",  # user:password
 }
+#: what has to come after a shape: apart, so that a word is read once, however often a literal is in
+#: it
+_RESTS = {"SG.": r"\.[\w-]{16,}", "eyJ": r"\.eyJ[\w-]{10,}\.[\w-]{10,}"}
 #: a token of a Discord bot begins with nothing of its own
-_BOT = r"[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,}"
+_BOT = r"(?<!\w)[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,}"
+_BOT_NAME = 28  # characters before its first dot
 #: the header of a private key, and what may be its lines, in a quote, a log or a string too
 _PEM, _PEM_END = "-----BEGIN ", r"-----END [A-Z ]*-----"
 _PEM_HEADER = r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -60,17 +64,23 @@ _compile = lru_cache(None)(re.compile)
 
 
 def find_shapes(text: str) -> Iterator[tuple[int, int]]:
-    """Where what looks like a secret begins and ends; they may overlap."""
+    """Where what looks like a secret begins and ends; they may overlap. In a time that grows with
+    the text, whoever wrote it."""
     for literal, shape in _SHAPES.items():
         at = text.find(literal)
         while at >= 0:
+            end = at + 1
             if match := _compile(shape).match(text, at):
-                yield match.span(match.lastindex or 0)
-            at = text.find(literal, max(at + 1, match.end() if match else 0))
-    if text.count(".") > 1:
-        for match in _compile(_BOT).finditer(text):
-            if not re.match(r"\w", text[match.start() - 1 : match.start()]):
-                yield match.span()
+                # all that begins within a word ends with it, but for what goes on after it
+                end = max(end, match.end() - len(literal) + 1)
+                first, last = match.span(match.lastindex or 0)
+                if rest := _compile(_RESTS.get(literal, "")).match(text, last):
+                    yield first, rest.end()
+            at = text.find(literal, end)
+    bot = _compile(_BOT).search(text) if text.count(".") > 1 else None
+    while bot:
+        yield bot.span()
+        bot = _compile(_BOT).search(text, bot.end() - _BOT_NAME)
     at = text.find(_PEM)
     while at >= 0:
         end = at + 1
@@ -105,6 +115,10 @@ class Mask:
     def __init__(self, values: Iterable[str] = ()):
         forms = {form for value in values for form in _list_forms(value)}
         self.values = sorted(forms, key=len, reverse=True)
+        #: what stands beside a cut, if anything of a value does: most cuts are looked at no further
+        self._least = min([3, *(_least(value) for value in self.values)])
+        ends = [(value, at) for value in self.values for at in range(len(value))]
+        self._pieces = {value[at : at + self._least] for value, at in ends}
 
     def __call__(self, text: str) -> str:
         """`text` with everything that is to be hidden as `***`."""
@@ -134,13 +148,15 @@ class Mask:
         yield from find_shapes(text)
         at = text.find(_CUT) if self.values else -1
         while at >= 0:
-            yield from self._find_cut(text, at)
+            around = text[max(0, at - self._least) : at], text[at + 1 : at + 1 + self._least]
+            if not self._pieces.isdisjoint(around):
+                yield from self._find_cut(text, at)
             at = text.find(_CUT, at + 1)
 
     def _find_cut(self, text: str, at: int) -> Iterator[tuple[int, int]]:
         """What is left of a value on both sides of a cut."""
         for value in self.values:
-            most, least = len(value) - 1, min(6, len(value) // 2)
+            most, least = len(value) - 1, _least(value)
             before, after = text[max(0, at - most) : at], text[at + 1 : at + 1 + most]
             # the last characters before a cut are somewhere in the value, or it does not end there
             lengths = range(min(most, len(before)), least - 1, -1)
@@ -171,13 +187,19 @@ class Mask:
         word = len(tail) if is_apart else len(tail) - len(tail.split()[-1])
         begun = [tail.find(literal, word) for literal in _SHAPES]
         begun += [word - len(lead) for lead in _LED_IN if tail.endswith(lead, 0, word)]
-        if bot := re.search(r"(?<!\w)[MNO][\w.-]*\Z", tail[word:]):
-            begun.append(word + bot.start())
+        last = _compile(r"[\w.-]*").match(tail[: word - 1 if word else None : -1])
+        if bot := _compile(r"(?<!\w)[MNO]").search(tail, len(tail) - (last.end() if last else 0)):
+            begun.append(bot.start())
         key = tail.rfind(_PEM)
         begun.append(-1 if _compile(_PEM_END).search(tail, max(0, key)) else key)
         begun += [_find_begun(tail, literal, apart=True) for literal in (*_SHAPES, _PEM)]
         begun += [_find_begun(tail, value) for value in self.values]
         return start + min((at for at in begun if at >= 0), default=len(tail))
+
+
+def _least(value: str) -> int:
+    """Characters of a value that are known beside a cut."""
+    return min(6, len(value) // 2)
 
 
 def _goes_on(text: str, first: int, last: int) -> bool:

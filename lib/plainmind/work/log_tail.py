@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 
 from ..formats.work import session
 from ..ground import clock, files, stream
@@ -19,6 +20,7 @@ from .report import OutputRow
 PAUSE = 0.25  # seconds between two looks at logs that are followed
 KEYS = ("agent", "line", "path")  # of the JSON object of a line
 _CHUNK = 64 * 1024  # bytes of the first look at the end of a log
+_ABOVE = 64 * 1024  # bytes above the first line that are read for the mask: longer than any key
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -47,7 +49,7 @@ def read_rows(
                 logs[name] = _Log(home, id, name, most)
         most = None  # what comes later is new, and read from its start
         for name, log in logs.items():
-            for line in _lines(mask(stream.decode(log.read_added(whole=not last)))):
+            for line in log.read_added(mask, whole=not last):
                 record = {"agent": name, "line": line, "path": log.path}
                 yield OutputRow(line if agent else f"{name}: {line}", record)
         if last:
@@ -64,15 +66,22 @@ class _Log:
         self._full = home.path(self.path)
         self._offset = 0 if count is None else _start_of_last(self._full, count)
 
-    def read_added(self, whole: bool) -> bytes:
-        """What was added since: `whole` lines, or all. A log that became shorter is a new one."""
-        if os.path.getsize(self._full) < self._offset:
-            self._offset = 0
-        data = files.read(self._full, self._offset)
+    def read_added(self, mask: Callable[[str], str], whole: bool) -> Iterator[str]:
+        """The lines that were added since: `whole` ones, or all. A log that became shorter is a new
+        one. What is a secret in them, what stands above them may tell: it is read again."""
+        size = os.path.getsize(self._full)
+        if size == self._offset:
+            return iter(())
+        self._offset = self._offset if self._offset < size else 0
+        start = max(0, self._offset - _ABOVE)
+        data = files.read(self._full, start)
         if whole:
             data = data[: data.rfind(b"\n") + 1]
-        self._offset += len(data)
-        return data
+        above = data.count(b"\n", 0, self._offset - start)
+        added = len(data) > self._offset - start
+        self._offset = max(self._offset, start + len(data))
+        # every line stays where it was
+        return islice(_lines(mask(stream.decode(data))), above, None) if added else iter(())
 
 
 def _agents(home: Home, id: str, agent: str | None, needed: bool) -> list[str]:

@@ -19,6 +19,7 @@ from plainmind.board import api, publishing, rendering
 from plainmind.board.links import FileLinks, LiveLinks
 from plainmind.board.pages import PAGES, BoardPage
 from plainmind.ground.errors import Failure
+from plainmind.ground.masks import Mask
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 #: parts that each page shows of a home, the first ones
@@ -235,3 +236,22 @@ def test_what_nobody_thought_of_is_told_without_a_secret(told, monkeypatch):
         False,
     )
     assert said == [f"/api/sessions: RuntimeError: with {SECRET}"]  # `say` masks
+
+
+def keys_of(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return {*filter(None, map(str, value))}.union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list | tuple) else set()
+
+
+def test_a_password_that_is_a_word_of_ours_breaks_no_page(told, shapes):
+    words = {"completed", "in_progress", "knowledge", "sessions", "reminders", "warning"}
+    words |= {key for _, _, data, _ in shapes for key in keys_of(data)}
+    mask = Mask(word for word in words if len(word) > 5)
+    for page, part, _, _ in shapes:
+        data = rendering.show(page.module.read(told, part, {}), mask)
+        assert rendering.render(page, data, LiveLinks(), 1_769_782_982_000, part=part, mask=mask)
+    answer = [{"sessionId": "a", "b": {"agent-x": 1}}]
+    assert rendering.clean(answer, Mask(["sessionId", "agent-x"])) == [
+        {"sessionId": "a", "b": {"***": 1}}
+    ]

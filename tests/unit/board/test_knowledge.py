@@ -263,7 +263,7 @@ class Reader(HTMLParser):
 
 
 def find_links(text, targets=None) -> list[str]:
-    read = Reader(markdown.render(LiveLinks(), text, targets or {}))
+    read = Reader(markdown.render(LiveLinks(), str, text, targets or {}))
     assert (read.wrong, read.open) == ([], [])
     return read.links
 
@@ -310,12 +310,12 @@ def test_any_text_becomes_harmless_html(text):
 
 
 def test_pictures_are_words():
-    html = markdown.render(LiveLinks(), "![a <b>](https://x.example/e.png) ![[f.png|g]]", {})
+    html = markdown.render(LiveLinks(), str, "![a <b>](https://x.example/e.png) ![[f.png|g]]", {})
     assert re.findall(r'<span class="picture"[^>]*>([^<]*)</span>', html) == ["a &lt;b&gt;", "g"]
 
 
 def test_headings_go_down_one_at_a_time_and_the_title_is_told_once():
-    html = markdown.render(LiveLinks(), "# A\n\n#### B\n\n# C\n\n###### D\n", {}, 5, "A")
+    html = markdown.render(LiveLinks(), str, "# A\n\n#### B\n\n# C\n\n###### D\n", {}, 5, "A")
     assert re.findall(r"<(h\d) id=\"(L\d+)\">(\w)", html) == [
         ("h2", "L7", "B"), ("h2", "L9", "C"), ("h3", "L11", "D"),
     ]  # fmt: skip
@@ -324,7 +324,7 @@ def test_headings_go_down_one_at_a_time_and_the_title_is_told_once():
 @pytest.mark.parametrize("text", ["[[" * 20_000, "> " * 5_000, "[" * 300_000])
 def test_a_text_that_is_made_to_take_long_does_not(text):
     start = time.process_time()
-    markdown.render(LiveLinks(), text, {})
+    markdown.render(LiveLinks(), str, text, {})
     assert time.process_time() - start < 5
 
 

@@ -17,6 +17,7 @@ from plainmind.formats.log import injected_blocks
 from plainmind.formats.log.event import Event
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, Failure, NoInput, NotPermitted, Usage
+from plainmind.ground.masks import Mask
 from plainmind.ground.paths import Home
 from plainmind.truth.log import reader
 from plainmind.truth.log.known_windows import Outlines
@@ -373,7 +374,7 @@ PIECES = st.sampled_from(["a" * 300, "word ", "\n", "line\n" * 9, " "])
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_a_long_text_is_folded_and_nothing_of_it_is_lost(text):
     event = Event("logs/cli/a/w.md", 3, 9, clock.to_text(NOW), "user", "", "cli/a", text, {})
-    (stretch,) = log._describe(event, 0)["stretches"]
+    (stretch,) = log._describe(event, 0, Mask())["stretches"]
     beginning, rest = stretch["text"], stretch["rest"]
     assert text in (beginning + rest, f"{beginning}\n{rest}", f"{beginning} {rest}")
     assert not rest or len(beginning) <= log.SHORT

@@ -3,13 +3,14 @@ mem-lint, mem-graph --health and mem-audit say. /knowledge/PAGE.md, /knowledge/g
 and /knowledge/health; `q` searches."""
 
 import threading
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from ...formats.drawing import picture
 from ...formats.page import page as form
 from ...ground.errors import Failure, Usage
+from ...ground.masks import Mask
 from ...index import graph
 from ...memory import Memory
 from ...memory import pages as knowledge
@@ -142,6 +143,7 @@ def _read_page(memory: Memory, library: Library, part: str) -> dict[str, Any]:
         raise page_files.describe_missing(home, f"no page '{part}'") from None
     read = form.parse(data, path)
     known = library.pages[path]
+    hide = partial(_hide, memory.env.mask, _to_predicates(memory.env.mask))
     related = lambda of: _names(library, of.get(path, ()))
     return {
         "page_links": related(library.links), "backlinks": related(library.backlinks),
@@ -152,7 +154,10 @@ def _read_page(memory: Memory, library: Library, part: str) -> dict[str, Any]:
         "source": read.source, "aliases": list(read.aliases), "image": read.image,
         "valid_from": str(read.valid_from or ""), "valid_to": str(read.valid_to or ""),
         "sources": [one.ref for one in read.sources], "head": _read_head(data, path),
-        "triples": [{**one.triple._asdict(), "line": one.line} for one in read.triples],
+        "triples": [
+            {**dict(zip(one.triple._fields, hide(one.triple))), "line": one.line}
+            for one in read.triples
+        ],
         "targets": {
             link: _part(other) for link in known.links if (other := library.find(link, path))
         },
@@ -184,8 +189,9 @@ def _read_graph(memory: Memory, name: str) -> dict[str, Any]:
     facts = knowledge.facts(memory, (), None)
     chosen = graph.list_around(facts, name) if name else facts
     greatest = graph.list_greatest(chosen, NAMES)
+    hide = partial(_hide, memory.env.mask, _to_predicates(memory.env.mask))
     with _working:
-        drawn, arrows = _draw(tuple(sorted({fact[:3] for fact in greatest})))
+        drawn, arrows = _draw(tuple(sorted({hide(fact) for fact in greatest})))
     called = _known.read(memory.home).name_pages()
     key = graph.triple.comparison_key
     unit = max(1.0, drawn.width / SCREEN)
@@ -193,7 +199,7 @@ def _read_graph(memory: Memory, name: str) -> dict[str, Any]:
         "name": name, "page_part": _part(called.get(key(name), "")), "title": drawn.title,
         "is_cut": len(greatest) < len(chosen),
         "sheet": _frame(drawn, unit), "em": picture.EM, "unit": unit,
-        "triples": [(*fact[:3], fact.ref) for fact in chosen[:TRIPLES]], "count": len(chosen),
+        "triples": [(*hide(fact), fact.ref) for fact in chosen[:TRIPLES]], "count": len(chosen),
         "entities": [
             (*one, _part(called.get(key(one.name), "")), one.links >= picture.HUB)
             # what is seen at once is on top; in order of names, as the keyboard goes through them
@@ -203,6 +209,17 @@ def _read_graph(memory: Memory, name: str) -> dict[str, Any]:
         ],
         "arrows": arrows,
     }  # fmt: skip
+
+
+def _to_predicates(mask: Mask) -> Mask:
+    """A mask of known secrets as a predicate is written: in small letters."""
+    return Mask(map(graph.triple.normalize_predicate, mask.values))
+
+
+def _hide(mask: Mask, of_predicates: Mask, fact: Sequence[Any]) -> tuple[str, str, str]:
+    """What a triple says, masked before names are clipped."""
+    subject, predicate, object = fact[:3]
+    return mask(subject), of_predicates(mask(predicate)), mask(object)
 
 
 def _frame(drawn: picture.Picture, unit: float) -> str:

@@ -3,7 +3,7 @@
 searches."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from ...formats.log import event as events
 from ...formats.log import injected_blocks
 from ...ground import clock, files
 from ...ground.errors import Failure, NoInput, Usage
+from ...ground.masks import Mask
 from ...ground.paths import check_context, check_contexts
 from ...memory import Memory
 from ...truth.log import overview
@@ -38,7 +39,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         asked = {"context": part, **{key: text for key, text in query.items() if text.strip()}}
         return shown | {"kind": "search"} | log_search.search(memory, asked)
     problems: list[Failure] = []
-    summarize = partial(_summaries.read, problems.append)
+    summarize = partial(_summaries.read, problems.append, memory.env.mask)
     if "/" in part:
         overview.check_there(memory.home, check_context(part))
         found = overview.list_windows(memory.home, part, summarize)
@@ -60,7 +61,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
 def list_parts(memory: Memory) -> Iterable[str]:
     """The contexts, and of their windows those that changed within a month."""
     since = clock.to_text(memory.now() - PUBLISHED_DAYS * clock.DAY)
-    summarize = partial(_summaries.read, lambda failure: None)
+    summarize = partial(_summaries.read, lambda failure: None, memory.env.mask)
     for context in overview.list_contexts(memory.home, None, summarize):
         yield context.context
         for window in overview.list_windows(memory.home, context.context, summarize):
@@ -98,7 +99,7 @@ def _read_window(memory: Memory, part: str, query: Mapping[str, str]) -> dict[st
     except OSError as error:
         raise files.to_failure(error) from None
     end, at = found.first + len(found.entries), names.index(name)
-    entries = [_describe(entry, line) for entry in found.entries]
+    entries = [_describe(entry, line, memory.env.mask) for entry in found.entries]
     return {
         "path": path, "context": context, "entries": entries,
         "events": found.total - found.gaps, "first": found.first, "last": end,
@@ -128,7 +129,7 @@ def _select(query: Mapping[str, str], line: int, lines: Sequence[int]) -> tuple[
     return first, min(count, first + ENTRIES)
 
 
-def _describe(entry: events.Event | events.Gap, line: int) -> dict[str, Any]:
+def _describe(entry: events.Event | events.Gap, line: int, mask: Mask) -> dict[str, Any]:
     marked = entry.line <= line <= entry.end_line
     if isinstance(entry, events.Gap):
         return {"gap": True, "line": entry.line, "lines": entry.lines, "marked": marked}
@@ -137,15 +138,26 @@ def _describe(entry: events.Event | events.Gap, line: int) -> dict[str, Any]:
     command = arguments.get("command") if isinstance(arguments, dict) else None
     if isinstance(command, str):
         del meta["args"]
-    stretches = injected_blocks.split(entry.content, echoes=entry.role in ("agent", "tool"))
     return {
         "gap": False, "line": entry.line, "ref": entry.ref, "marked": marked,
         "at": line if marked and line != entry.line else 0, "role": entry.role,
         "who": entry.author, "time": entry.timestamp, "command": command,
         "model": str(meta.pop("model", "")) if entry.role == "agent" else "",
-        "stretches": [_fold(text, injected, tool) for text, injected in stretches],
+        "stretches": [_fold(text, injected, tool) for text, injected in _split(entry, mask)],
         "meta": [(key, _tell(value)) for key, value in meta.items()],
     }  # fmt: skip
+
+
+def _split(entry: events.Event, mask: Mask) -> Iterator[tuple[str, bool]]:
+    """The stretches of an event's text, and whether each was injected. Masked as a whole, which
+    leaves every line where it was: half a secret is not known."""
+    lines, at = mask(entry.content).split("\n"), 0
+    for text, injected in injected_blocks.split(
+        entry.content, echoes=entry.role in ("agent", "tool")
+    ):
+        end = at + text.count("\n") + 1
+        yield "\n".join(lines[at:end]), injected
+        at = end
 
 
 def _fold(text: str, injected: bool, tool: bool) -> dict[str, Any]:

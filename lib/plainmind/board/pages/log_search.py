@@ -2,7 +2,7 @@
 nothing counts as recalled."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...formats.evidence import Scope
@@ -47,7 +47,7 @@ def search(memory: Memory, asked: Mapping[str, str]) -> dict[str, Any]:
     with _searching:
         found = moments.recall(memory, text, scope, limits, told=True).moments
     looked_at, more = report.explain(found, FORM)
-    rows = [_describe(one, found, limits) for one in looked_at]
+    rows = [_describe(one, found, limits, memory.env.mask) for one in looked_at]
     return {
         "asked": {**asked, "q": text}, "remarks": remarks, "words": found.terms,
         "times": list(found.times),
@@ -74,9 +74,13 @@ def _read_scope(asked: Mapping[str, str], now: int) -> Scope:
     return Scope(context and check_contexts(context), None, first, last, (role,) if role else ())
 
 
-def _describe(one: report.LookedAt, found: Any, limits: Any) -> dict[str, Any]:
-    """A row of the explanation: the record of mem-recall, and what each number adds."""
-    record = report.make_record(one.hit, one.rank, found, FORM)
+def _describe(
+    one: report.LookedAt, found: Any, limits: Any, mask: Callable[[str], str]
+) -> dict[str, Any]:
+    """A row of the explanation: the record of mem-recall, masked before it is cut to an excerpt,
+    and what each number adds."""
+    hit = one.hit._replace(content=mask(one.hit.content))
+    record = report.make_record(hit, one.rank, found, FORM)
     pick, weights = one.hit.pick, limits.weights
     adds = (weights.sim * pick.sim, weights.recency * pick.recency, -weights.penalty * pick.penalty)
     numbers = (pick.sim, pick.recency, pick.penalty)

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +38,8 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     pins = pinning.read_pins(memory.home)
     refs = {ref for turn in turns for ref in (turn.message, *(one.ref for one in turn.events))}
     refs |= {ref for ref, _ in often.events.most_common(MOST)} | {pin.ref for pin in pins[:PINS]}
-    said = {ref: _describe(event) for ref, event in moments.find_events(memory, refs).items()}
+    mask, found = memory.env.mask, moments.find_events(memory, refs)
+    said = {ref: _describe(event, mask) for ref, event in found.items()}
     return {
         "counts": counts, "vectors": embedding.status(memory, served=True), "problems": remarks,
         **_chart(days, memory.now()), **_chart_recalls(days, memory.now()),
@@ -97,9 +98,9 @@ def _chart_recalls(days: Sequence[DayOfMemory], now: int) -> dict[str, Any]:
 # --- what was given
 
 
-def _describe(event: Any) -> dict[str, Any]:
-    who = event.author or event.role
-    return {"who": who, "time": event.timestamp, "text": excerpt(event.content, [], WORDS).text}
+def _describe(event: Any, mask: Callable[[str], str]) -> dict[str, Any]:
+    who, text = event.author or event.role, excerpt(mask(event.content), [], WORDS).text
+    return {"who": who, "time": event.timestamp, "text": text}
 
 
 def _describe_turn(turn: given.GivenTurn, said: Mapping[str, Any]) -> dict[str, Any]:

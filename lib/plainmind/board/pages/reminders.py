@@ -3,12 +3,12 @@
 import calendar
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from ...formats.reminder import reminder as grammar
-from ...formats.reminder.reminder import Contents, Reminder
+from ...formats.reminder.reminder import Contents, Reminder, ReminderProblem
 from ...ground import zone
 from ...ground.errors import BadData, Failure
 from ...memory import Memory
@@ -36,7 +36,9 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     lately = [*waiting[:COMING], *[one for one in done if not one.waits][:PAST]]
     return {
         "problems": problems,
-        "findings": [(f"{path}:{one.line}", one.reason) for one in contents.problems],
+        "findings": [
+            (f"{path}:{one.line}", _tell_reason(one, memory.env.mask)) for one in contents.problems
+        ],
         "hidden": contents.hidden,
         "path": path,
         "month": f"{first:%B %Y}",
@@ -74,6 +76,13 @@ def read_contents(memory: Memory, problems: list[str]) -> Contents:
     except (Failure, OSError) as error:
         problems.append(str(error))
         return Contents([], [])
+
+
+def _tell_reason(problem: ReminderProblem, mask: Callable[[str], str]) -> str:
+    """A reason has words of its line, and half a secret is not known."""
+    if mask(problem.text) == problem.text:
+        return problem.reason
+    return "it holds a secret, and is not a reminder; remind-list --check says why"
 
 
 def list_past(memory: Memory, problems: list[str]) -> list[past.PastReminder]:

@@ -57,15 +57,15 @@ def _list_agents(memory: Memory) -> list[str]:
         return []
 
 
-def _read_logs(memory: Memory, id: str) -> dict[str, list[str]]:
-    """Agent -> the last lines of its log; none as long as nobody writes one."""
+def _read_logs(memory: Memory, id: str) -> list[tuple[str, list[str]]]:
+    """Agent, and the last lines of its log; none as long as nobody writes one."""
     found: dict[str, list[str]] = {}
     try:
         for row in log_tail.read_rows(memory.home, id, None, LINES, memory.env.mask):
             found.setdefault(row.record["agent"], []).append(row.record["line"])
     except NoInput:
         pass
-    return found
+    return list(found.items())
 
 
 def _describe(id: str, states: list[State], now: int, most: int | None) -> dict[str, Any]:

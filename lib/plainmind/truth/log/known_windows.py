@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 from ...formats.log import event as events
 from ...ground import files, regular
 from ...ground.errors import Failure, NotPermitted
+from ...ground.masks import Mask
 from ...ground.paths import Home
 from . import overview, reader
 
@@ -26,17 +27,20 @@ Select = Callable[[Sequence[int]], tuple[int, int]]
 
 class Summaries:
     """As `overview.summarize_window`, for windows that have not changed since; of a long last event
-    only the beginning. One that cannot be read has no events, and is complained of."""
+    only the beginning, masked before it is cut. One that cannot be read has no events, and is
+    complained of."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[State, overview.Summary]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[State, Mask, overview.Summary]] = OrderedDict()
 
-    def read(self, complain: Callable[[Failure], None], home: Home, path: str) -> overview.Summary:
+    def read(
+        self, complain: Callable[[Failure], None], mask: Mask, home: Home, path: str
+    ) -> overview.Summary:
         full = home.path(path)
         state = _state_of(os.stat(full))
         known = self._known.get(full)
-        if known and known[0] == state:
-            return known[1]
+        if known and known[0] == state and known[1] is mask:
+            return known[2]
         try:
             found = overview.summarize_window(home, path)
         except FileNotFoundError:
@@ -45,8 +49,9 @@ class Summaries:
             complain(files.to_failure(error))
             return overview.Summary(path, reader.context_of(path), 1, 0, None)
         if found.last:
-            found = found._replace(last=found.last._replace(content=found.last.content[:LONGEST]))
-        self._known[full] = state, found
+            shown = mask(found.last.content)[:LONGEST]
+            found = found._replace(last=found.last._replace(content=shown))
+        self._known[full] = state, mask, found
         while len(self._known) > SUMMARIES:
             self._known.popitem(last=False)
         return found
