@@ -251,9 +251,14 @@ def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
     elif better.predicate in triple.VAGUE:
         yield "predicate", f"'{said}' has no direction; say how"
     elif said != better.predicate:
-        cure = f"mem-lint --fix makes it {masks.cut(better.predicate, 40)}"
+        cure = f"mem-lint --fix makes it {_tell_better(said, better.predicate)}"
         yield "predicate", f"'{masks.cut(said, 40)}' is not in snake_case; {cure}"
     for name, fixed in ((stated.subject, better.subject), (stated.object, better.object)):
         if name != fixed:
-            cure = f"mem-lint --fix makes it {masks.cut(fixed, 40)}"
+            cure = f"mem-lint --fix makes it {_tell_better(name, fixed)}"
             yield "entity", f"'{masks.cut(name, 40)}' has spaces; {cure}"
+
+
+def _tell_better(said: str, better: str) -> str:
+    """What is written otherwise is a secret no longer known as one."""
+    return masks.cut(better, 40) if masks.mask(said) == said else masks.HIDDEN
