@@ -9,6 +9,7 @@ from typing import Any
 
 from ...formats.drawing import picture
 from ...formats.page import page as form
+from ...ground.environment import LEAST
 from ...ground.errors import Failure, Usage
 from ...ground.masks import Mask
 from ...index import graph
@@ -213,7 +214,8 @@ def _read_graph(memory: Memory, name: str) -> dict[str, Any]:
 
 def _to_predicates(mask: Mask) -> Mask:
     """A mask of known secrets as a predicate is written: in small letters."""
-    return Mask(map(graph.triple.normalize_predicate, mask.values))
+    forms = ((value, graph.triple.normalize_predicate(value)) for value in mask.values)
+    return Mask(form for value, form in forms if form != value and len(form) >= LEAST)
 
 
 def _hide(mask: Mask, of_predicates: Mask, fact: Sequence[Any]) -> tuple[str, str, str]:
@@ -240,7 +242,7 @@ def _read_health(memory: Memory) -> dict[str, Any]:
         kept = _examined.get(home.root)
         if not kept or kept[0] != of:
             kept = _examined[home.root] = of, _examine(memory)
-    return kept[1]
+    return _to_predicates(memory.env.mask).mask_all(kept[1])
 
 
 def _examine(memory: Memory) -> dict[str, Any]:
