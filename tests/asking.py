@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from plainmind.board import application
+from plainmind.board import access, application
 from plainmind.board.access import Doors
 from plainmind.memory import Memory
 
@@ -29,7 +29,15 @@ class BoardAnswer(NamedTuple):
 
 
 def make_board(open_memory: Callable[[], Memory], token: str = "") -> Any:
-    return application.make(open_memory, Doors(PORT, token=token))
+    """`token`: as the environment has it."""
+
+    def open_with_token() -> Memory:
+        memory = open_memory()
+        if token:
+            memory.env._process = {**memory.env._process, access.TOKEN: token}
+        return memory
+
+    return application.make(open_with_token, lambda given: Doors(PORT, token=given.strip()))
 
 
 def ask(

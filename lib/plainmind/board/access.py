@@ -7,14 +7,17 @@ request that another site caused is refused either way (cross-site request forge
 """
 
 import hmac
+import secrets
 from collections.abc import Mapping
-from functools import cached_property
 from typing import NamedTuple
 
-from ..ground import stream
+from ..ground import clock, stream
 
+TOKEN = "MIND_BOARD_TOKEN"
 COOKIE = "plainmind-board"
 LEAST = 16  # characters of a token
+LASTS = 7 * 86400  # seconds of a session
+_SESSIONS = 1000  # at once; the oldest goes
 #: of every answer. Nothing inline, nothing from elsewhere, in no frame, in no store
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -25,6 +28,7 @@ HEADERS = {
     # not no-referrer: a browser would send 'Origin: null' with our own forms
     "referrer-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -43,12 +47,17 @@ class Doors:
         self.hosts = {f"{name}:{port}" for name in names}
         if port == 80:
             self.hosts.update(names)
-        self._token = token
+        self.token = token
+        #: a browser that showed the token has one, until the board or the token is another
+        self._sessions: dict[str, float] = {}  # -> when it began, by the clock that only goes on
 
-    def judge(self, method: str, headers: Mapping[str, str], cookie: str = "") -> Refusal | None:
-        """Why a request is refused; None when it is not. Headers by names in lower case."""
+    def judge(
+        self, method: str, headers: Mapping[str, str], cookie: str = "", *, searches: bool = False
+    ) -> Refusal | None:
+        """Why a request is refused; None when it is not. Headers by names in lower case.
+        `searches`: it costs a call of a model, perhaps money."""
         host, origin = headers.get("host", "").lower(), headers.get("origin")
-        if not self._token and host not in self.hosts:
+        if not self.token and host not in self.hosts:
             return Refusal(421, "this board does not go by that name")
         ours = (f"http://{host}", f"https://{host}")
         site = headers.get("sec-fetch-site", "none")
@@ -58,34 +67,43 @@ class Doors:
         )
         if wanders or origin is not None and origin.lower() not in ours:
             return Refusal(403, "asked by another site")
+        if searches and site not in ("none", "same-origin"):
+            return Refusal(403, "another site asked for this search; search on the board itself")
         if not self.knows(headers.get("authorization", ""), cookie):
             return Refusal(401, "a token is needed")
         return None
 
-    @cached_property
-    def cookie(self) -> str:
-        """What a browser keeps: it opens this door, and does not tell the token."""
-        return self._derive(stream.encode(self._token)).hex()
+    def begin_session(self) -> str:
+        """The cookie that opens this door for a while; it does not tell the token."""
+        made = secrets.token_urlsafe(32)
+        self._sessions[made] = clock.monotonic()
+        while len(self._sessions) > _SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        return made
+
+    def end_session(self, cookie: str) -> None:
+        self._sessions.pop(cookie, None)
 
     def knows(self, authorization: str, cookie: str = "") -> bool:
-        """Whether a request has the token, or what was made of it; always where none is asked
-        for."""
+        """Whether a request has the token, or a session; always where none is asked for."""
+        if not self.token:
+            return True
         scheme, _, given = authorization.partition(" ")
-        named = scheme.lower() == "bearer"
-        # a header's bytes come as so many characters
-        return not self._token or (
-            self.is_token(given.strip().encode("latin-1", "replace"))
-            if named
-            else hmac.compare_digest(stream.encode(cookie), self.cookie.encode())
-        )
+        if scheme.lower() == "bearer":
+            # a header's bytes come as so many characters
+            return self.is_token(given.encode("latin-1", "replace"))
+        began = self._sessions.get(cookie)
+        return began is not None and clock.monotonic() - began < LASTS
 
     def is_token(self, given: bytes) -> bool:
         """It takes as long whatever is wrong with it, its length included."""
-        return hmac.compare_digest(self._derive(given), self._derive(stream.encode(self._token)))
+        given = given.strip()
+        return hmac.compare_digest(_derive(given), _derive(stream.encode(self.token)))
 
     @property
     def asks(self) -> bool:
-        return bool(self._token)
+        return bool(self.token)
 
-    def _derive(self, given: bytes) -> bytes:
-        return hmac.digest(given, b"plainmind board, what a browser keeps", "sha256")
+
+def _derive(given: bytes) -> bytes:
+    return hmac.digest(given, b"plainmind board", "sha256")

@@ -107,5 +107,6 @@ ANSWERS: dict[str, Callable[[Memory, str, Query], Any]] = {
 }
 #: topics of `changes` that make them new
 WATCHES = ("work",)
+ASKS = ("board", "agent")  # of the query
 #: POST /api/…: what was sent, as JSON, is handed over
 DEEDS: dict[str, Callable[[Memory, Any], Any]] = {"gamification/award-xp": award}

@@ -23,6 +23,7 @@ _LONGEST = 100  # characters of a part in the name of a file
 
 
 class Links(Protocol):
+    asks: bool  # whether who is here showed a token, and can log out
     live: bool  # whether somebody answers: a search, an award, what changes
 
     def to(self, name: str, part: str = "", /, **query: str) -> str:
@@ -34,6 +35,9 @@ class Links(Protocol):
 
 class LiveLinks:
     live = True
+
+    def __init__(self, *, asks: bool = False):
+        self.asks = asks
 
     def to(self, name: str, part: str = "", /, **query: str) -> str:
         page = find_page(name)
@@ -48,7 +52,7 @@ class LiveLinks:
 class FileLinks:
     """Of files in one folder. `published` has the (page, part) that there are."""
 
-    live = False
+    asks = live = False
 
     def __init__(self, published: Collection[tuple[str, str]]):
         self.published = published

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 LONGEST = 100_000  # characters; a longer text is shown as it stands
+CELLS = 10_000  # of all tables; with more, too: a row of one character has all its table's cells
+LARGEST = 2_000_000  # characters of HTML
 _WIKI = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(#[^\[\]\n|]*)?(?:\|([^\[\]\n]*))?\]\]")
 _HEADING = re.compile(r"(?<!\S)#{1,6}\s+")
 _NETWORK = ("http", "https", "mailto")
@@ -34,8 +36,9 @@ def render(
     """`show`: what hides in a text what nobody may read; `targets`: what a link is written as ->
     the part of the page Knowledge that it means; `line`: the first line's number, after which the
     blocks are called (`L12`); `title`: of the page, whose heading is not shown twice."""
-    if len(text) > LONGEST:
-        return Markup('<pre class="said" dir="auto">{}</pre>').format(text)
+    plain = Markup('<pre class="said" dir="auto">{}</pre>')
+    if len(text) > LONGEST or _count_cells(text) > CELLS:
+        return plain.format(text)
     reader = _reader()
     tokens = reader.parse(text)
     if [token.type for token in tokens[:2]] == ["heading_open", "inline"]:
@@ -53,7 +56,21 @@ def render(
         if token.type == "inline":
             children = _hide(show, token.children or [])
             token.children = _resolve(links, children, targets)
-    return Markup(reader.renderer.render(tokens, reader.options, {}))
+    made = reader.renderer.render(tokens, reader.options, {})
+    return Markup(made) if len(made) <= LARGEST else plain.format(text)
+
+
+def _count_cells(text: str) -> int:
+    """At most so many cells are in the tables: a line of bars and dashes begins one, which ends at
+    an empty line."""
+    total = columns = 0
+    for line in text.splitlines():
+        if not line.strip(" \t>"):
+            columns = 0
+        elif not line.strip(" \t>|:-"):
+            columns = max(columns, line.count("|") + 1)
+        total += columns
+    return total
 
 
 def tell(text: str, title: str = "") -> str:

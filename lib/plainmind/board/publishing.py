@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from ..ground import files, stream
@@ -15,23 +15,30 @@ from .pages import PAGES, PUBLISHED, BoardPage
 #: names what was written, so that the next run takes out what is there no more
 LIST = ".work-board"
 _LONGEST = 16 << 20  # bytes of it
+_MARK = b'<meta name="generator" content="Plainmind work-board">'  # near a page's beginning
 
 
 def publish(memory: Memory, folder: str, report: Callable[[Failure], None]) -> list[str]:
     """Write every page, and what pages have in parts; the names of the files. What an earlier run
     wrote and is a page no more goes; what is in the folder besides stays. A page that fails is
     reported, and says so."""
-    files.make_folder(folder)
+    root = os.path.realpath(memory.home.root)
+    if os.path.commonpath((root, os.path.realpath(folder))) == root:
+        what = "in the memory folder, which holds no pages of the board"
+        raise NotPermitted(what, place=folder, cure="name a folder outside it")
     wanted = list(_list_wanted(memory, report))
+    _check_room(folder, [name_file(page, part) for page, part in wanted])
+    files.make_folder(folder)
     links = FileLinks({(page.name, part) for page, part in wanted})
     before, names = _read_list(folder), {name_file(page, part) for page, part in wanted}
     # before they are there: a run that is killed leaves none that nobody knows of
     _write(folder, LIST, "".join(f"{name}\n" for name in sorted(before | names)))
     for page, part in wanted:
         _write(folder, name_file(page, part), _render(memory, page, part, links, report))
-    for name in before - names:
-        with suppress(FileNotFoundError):
-            os.unlink(os.path.join(folder, name))
+    for name in before - names:  # a list may be somebody else's
+        if _is_ours(path := os.path.join(folder, name)):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
     _write(folder, LIST, "".join(f"{name}\n" for name in sorted(names)))
     _copy_static(folder)
     return sorted(names)
@@ -82,6 +89,24 @@ def _read_list(folder: str) -> set[str]:
     except OSError:
         return set()
     return {name for name in text.split("\n") if re.fullmatch(r"[\w~-][\w.~-]*\.html", name)}
+
+
+def _check_room(folder: str, names: Iterable[str]) -> None:
+    """NotPermitted where something else has the name of a page, or of what a page needs."""
+    paths = [os.path.join(folder, name) for name in names]
+    if not os.path.lexists(os.path.join(folder, LIST)):
+        paths.append(os.path.join(folder, "static"))
+    for path in paths:
+        if os.path.lexists(path) and not _is_ours(path):
+            cure = "name another folder, or remove it"
+            raise NotPermitted("there, and not a page of the board", place=path, cure=cure)
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        return not os.path.islink(path) and _MARK in files.read(path, 0, 300)
+    except OSError:
+        return False
 
 
 def _copy_static(folder: str) -> None:

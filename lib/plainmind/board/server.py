@@ -11,10 +11,7 @@ from ..memory import Memory
 from . import access, application
 from .access import Doors
 
-TOKEN = "MIND_BOARD_TOKEN"
-MOST = 200  # connections at once
-#: that make answers: Python runs one at a time, and each keeps memory of its own for good
-THREADS = 4
+TOKEN = access.TOKEN
 _CODES = {errno.EADDRINUSE: BUSY, errno.EACCES: NOT_PERMITTED}
 
 
@@ -43,12 +40,12 @@ def listen(address: str, port: int) -> socket.socket:
 
 def find_doors(address: str, port: int, token: str) -> Doors:
     """What a board there asks for. Misconfigured when others can reach it and there is no token."""
-    if token and len(token) < access.LEAST or not token and not _is_loopback(address):
-        known = f"{TOKEN} is shorter than {access.LEAST} characters" if token else f"no {TOKEN}"
-        what = f"{known}, and others can reach '{address}'" if not token else known
+    if len(token.strip()) < access.LEAST and (token or not _is_loopback(address)):
+        short = f"{TOKEN} is shorter than {access.LEAST} characters"
+        what = short if token else f"no {TOKEN}, and others can reach '{address}'"
         cure = f"put {TOKEN}=… into .env, with what 'openssl rand -hex 16' prints"
         raise Misconfigured(what, cure=cure)
-    return Doors(port, (*access.LOOPBACK, _write_host(address)), token)
+    return Doors(port, (*access.LOOPBACK, _write_host(address)), token.strip())
 
 
 def tell_addresses(address: str, port: int) -> list[str]:
@@ -85,27 +82,28 @@ def _is_loopback(address: str) -> bool:
 
 
 def prepare(
-    opened: socket.socket, open_memory: Callable[[], Memory], doors: Doors
+    opened: socket.socket, open_memory: Callable[[], Memory], find: Callable[[str], Doors]
 ) -> Callable[[], None]:
     """What serves until SIGINT or SIGTERM, which it heeds from now on; what is being answered then
-    is given a second."""
+    is given a second. `find`: the doors for a token, as `find_doors`."""
     import asyncio
 
     import uvicorn
     from anyio.to_thread import current_default_thread_limiter
 
+    from .connections import Connection
+
     ended = asyncio.Event()
     config = uvicorn.Config(
-        application.make(open_memory, doors, ended),
+        application.make(open_memory, find, ended),
         log_config=None,
         log_level="critical",  # what it would say of requests has seen no mask
         access_log=False,
         server_header=False,
         lifespan="off",
         ws="none",
-        http="h11",
+        http=Connection,
         timeout_graceful_shutdown=1,
-        limit_concurrency=MOST,
     )
     server = uvicorn.Server(config)
 
@@ -117,7 +115,7 @@ def prepare(
         signal.signal(number, end)
 
     async def answer() -> None:
-        current_default_thread_limiter().total_tokens = THREADS
+        current_default_thread_limiter().total_tokens = application.THREADS
         # not serve(): it would have its own say in what a signal does
         await server._serve([opened])
 

@@ -1,14 +1,16 @@
 """Who may ask the board: other sites, other names, and who has no token."""
 
 import html
+import os
 import re
 from urllib.parse import urlencode
 
 import pytest
 from asking import HOST, ask, make_board
 from board_home import open_memory
-from plainmind.board import access, server
+from plainmind.board import access, application, guard, server
 from plainmind.board.access import Doors
+from plainmind.ground import clock
 from plainmind.ground.errors import Failure, Misconfigured
 
 TOKEN = "correct-horse-battery-\u00e9"  # a header's bytes are not its characters
@@ -18,6 +20,11 @@ NAVIGATES = {"sec-fetch-mode": "navigate"}
 @pytest.fixture
 def board(home):
     return make_board(lambda: open_memory(home))
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(guard, "_PAUSE", 0)
 
 
 @pytest.fixture
@@ -150,6 +157,55 @@ def test_it_leads_to_no_other_site(closed, address):
     assert (answer.status, answer.headers["location"]) == (303, "/")
 
 
+def test_a_session_ends(home, monkeypatch):
+    """By a button, with a week, and with another token; each browser has its own."""
+    held = [TOKEN]
+
+    def opened():
+        memory = open_memory(home)
+        memory.env._process = {access.TOKEN: held[0]}
+        return memory
+
+    def enter(token):
+        answer = ask(app, "/token", "POST", f"token= {token} ".encode())
+        return answer.headers["set-cookie"].partition(";")[0]
+
+    app = application.make(opened, lambda token: Doors(3030, token=token))
+    first, second = enter(TOKEN), enter(TOKEN)
+    assert first != second and 'action="/logout"' in ask(app, "/", cookie=first).text
+    assert ask(app, "/logout", cookie=first).status == 303  # a link ends nothing
+    assert ask(app, "/", cookie=first).status == 200
+    assert ask(app, "/logout", "POST", cookie=first).status == 303
+    assert [ask(app, "/", cookie=one).status for one in (first, second)] == [401, 200]
+    at = clock.monotonic()
+    with monkeypatch.context() as later:
+        later.setattr(clock, "monotonic", lambda: at + 8 * 86400)
+        assert ask(app, "/", cookie=second).status == 401
+
+    def change(token):
+        held[0] = token
+        os.makedirs(home.root, exist_ok=True)
+        with open(home.path(".env"), "a") as file:
+            file.write("# changed\n")
+
+    assert ask(app, "/", cookie=second).status == 200
+    change("another-token-of-ours")
+    assert ask(app, "/", cookie=second).status == 401
+    assert ask(app, "/", authorization=f"Bearer {held[0]}").status == 200
+    change("")
+    gone = ask(app, "/", authorization="Bearer another-token-of-ours")
+    assert (gone.status, "no MIND_BOARD_TOKEN" in gone.text) == (503, True)
+
+
+def test_another_site_makes_no_search(board):
+    for site, address, status in (
+        ("cross-site", "/log?q=tea", 403), ("same-site", "/knowledge?%71=tea", 403),
+        ("cross-site", "/log?at=3", 200), ("none", "/log?q=", 200), ("same-origin", "/log?q=", 200),
+    ):  # fmt: skip
+        answer = ask(board, address, sec_fetch_site=site, sec_fetch_mode="navigate")
+        assert answer.status == status, (site, address)
+
+
 def test_a_form_that_never_ends_is_left(closed, monkeypatch):
     assert ask(closed, "/token", "POST", b"token=" + b"x" * 9000).status == 401
 
@@ -161,6 +217,7 @@ def test_a_form_that_never_ends_is_left(closed, monkeypatch):
         ("127.0.0.2", "", True), ("0.0.0.0", "", False), ("::", "", False),
         ("192.168.1.4", "", False), ("box.lan", "", False), ("0.0.0.0", "x" * 15, False),
         ("127.0.0.1", "short", False), ("0.0.0.0", "x" * 16, True),
+        ("0.0.0.0", " " * 16, False), ("127.0.0.1", " " * 16, False),
     ],
 )  # fmt: skip
 def test_where_others_can_reach_it_a_token_is_needed(address, token, opens):

@@ -8,10 +8,11 @@ import os
 import shutil
 import sqlite3
 import threading
-import time
 from contextlib import closing
 
+import asking
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from asking import ask, make_board
 from board_home import fill, open_memory, read_records
 from plainmind.board import application, changes
@@ -253,7 +254,7 @@ def test_settings_that_are_wrong_are_told_until_they_are_right(app, home):
     os.rename(home.path(".env"), home.path(".env.away"))
     os.mkfifo(home.path(".env"))  # nobody waits for it
     page = ask(app, "/")
-    assert page.status == 500 and home.path(".env") in page.text
+    assert page.status == 503 and home.path(".env") in page.text
     os.remove(home.path(".env"))
     assert ask(app, "/").status == 200
 
@@ -280,9 +281,10 @@ def test_what_is_written_while_a_page_is_made(app, home, monkeypatch, path, is_n
         return found
 
     monkeypatch.setattr(module, "read", read_and_write)
-    answer = ask(app, "/?x=1")
+    os.utime(home.path("reminders.md"), ns=(2, 2))
+    answer = ask(app, "/")
     monkeypatch.setattr(module, "read", read)
-    again = ask(app, "/?x=1", if_none_match=answer.headers["etag"])
+    again = ask(app, "/", if_none_match=answer.headers["etag"])
     assert again.status == (200 if is_new else 304)
 
 
@@ -300,20 +302,39 @@ def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
         return read(*given)
 
     monkeypatch.setattr(module, "read", read_slowly)
-    answers: list[int] = []
-    threads = [
-        threading.Thread(
-            target=lambda: answers.append(board.answer_page(PAGES[0], "", {}, "").status_code)
-        )
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.3)  # by when all of them have asked
-    begun.set()
-    for thread in threads:
-        thread.join()
-    assert answers == [200] * 8 and len(made) <= 3
+
+    async def ask_all() -> None:
+        # what nobody asks for is not looked at, and makes no answer another
+        asked = [board.answer_page(PAGES[0], "", {"x": str(n)}, "") for n in range(8)]
+        tasks = [asyncio.create_task(one) for one in asked]
+        await asyncio.sleep(0.3)  # by when all of them have asked
+        begun.set()
+        assert [(await task).status_code for task in tasks] == [200] * 8
+
+    asyncio.run(ask_all())
+    assert len(made) <= 3
+
+
+def test_slow_pages_keep_no_other_from_being_made(home, monkeypatch):
+    """However many are asked for: who waits holds no thread, nor do those of one page all."""
+    app, released = make_board(lambda: open_memory(home)), threading.Event()
+    monkeypatch.setattr(SESSIONS.module, "read", lambda *given: released.wait(20))
+
+    async def ask_all() -> None:
+        current_default_thread_limiter().total_tokens = application.THREADS
+        slow = [asyncio.create_task(_ask(app, f"{SESSIONS.path}?before={n}")) for n in range(45)]
+        await asyncio.sleep(0.1)
+        try:
+            for path in ("/health", "/api/agents", "/static/board.css"):
+                assert (await asyncio.wait_for(_ask(app, path), 10)).status == 200
+        finally:
+            released.set()
+            await asyncio.gather(*slow)
+
+    async def _ask(app, address):
+        return await asking._ask(app, address, "GET", b"", {"host": asking.HOST})
+
+    asyncio.run(ask_all())
 
 
 def test_what_is_given_again_has_its_bounds(home, monkeypatch):
@@ -321,9 +342,18 @@ def test_what_is_given_again_has_its_bounds(home, monkeypatch):
     board = application.Board(lambda: open_memory(home))
     monkeypatch.setattr(application, "_KEPT", 100_000)
     for number in range(40):
-        board.answer_page(SESSIONS, "", {"q": str(number)}, "")
-        assert sum(len(kept.body) for kept in board._kept.values()) == board._size <= 100_000
+        asyncio.run(board.answer_page(SESSIONS, "", {"all": f"{number}" * 2000}, ""))
+        weights = [len(kept.body) + len(repr(key)) for key, kept in board._kept.items()]
+        assert sum(weights) == board._size <= 100_000
+        assert not board._making
     assert 0 < len(board._kept) < 40
+    monkeypatch.setattr(application, "_COUNT", 3)
+    asyncio.run(board.answer_page(SESSIONS, "", {"all": "1"}, ""))
+    assert len(board._kept) == 3
+    for number in range(5):  # what means nothing to it
+        asyncio.run(board.answer_page(SESSIONS, "", {"x": str(number)}, ""))
+        asyncio.run(board.answer_data("agents", "", {"x": str(number)}, ""))
+    assert len(board._kept) == 3
 
 
 # --- who watches

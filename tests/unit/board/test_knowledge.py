@@ -7,9 +7,11 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import board_home
 import pytest
+from asking import ask, make_board
 from hostile import texts
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -427,3 +429,23 @@ def test_what_takes_long_is_done_once_for_all_who_wait(memory, monkeypatch):
     assert done == ["once"] and found == [found[0]] * 4
     put(memory.home, "new", head() + "# New\n")
     assert knowledge.read(memory, "health", {})["counts"] != found[0], "again when a page changed"
+
+
+def test_a_page_of_many_cells_is_shown_as_it_stands():
+    """A row of one character has all cells of its table; and a few are a table still."""
+    wide = ("|a" * 300 + "|\n" + "|-" * 300 + "|\n" + "|\n" * 218 + "\n") * 4
+    began = time.monotonic()
+    assert markdown.render(LiveLinks(), str, wide, {}).startswith("<pre")
+    assert time.monotonic() - began < 1
+    few = "> |a|b|\n> |-|-|\n> |1|2|\n"
+    assert "<table>" in markdown.render(LiveLinks(), str, few * 3, {})
+
+
+def test_a_name_may_hold_a_newline(memory):
+    home = memory.home
+    for name in ("knowledge/a\nb.md", "knowledge/c\n.md"):
+        with open(home.path(name), "w") as file:
+            file.write("---\ntitle: odd\ntype: project\n---\n# odd\n")
+        address = quote(f"/{name}")
+        answer = ask(make_board(lambda: board_home.open_memory(home)), address)
+        assert answer.status == 200, answer.text

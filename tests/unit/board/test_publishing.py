@@ -73,16 +73,17 @@ def test_the_next_run_takes_out_what_is_no_page_any_more(memory, home, tmp_path)
     gone = name_file(SESSIONS, f"session-{RUNNING // 1000}")
     assert gone in names
     (tmp_path / "mine.html").write_text("mine")
-    (tmp_path / "index.html").write_text("stale")
+    with open(tmp_path / "index.html", "a") as file:
+        file.write("stale")
     shutil.rmtree(home.path("work", f"session-{RUNNING // 1000}"))
     # somebody else's list takes out nothing that is not a page's name
     with open(tmp_path / publishing.LIST, "a") as file:
-        file.write("../outside.html\n/etc/passwd\nmine.txt\n")
+        file.write("../outside.html\n/etc/passwd\nmine.txt\nmine.html\n")
     (tmp_path / "mine.txt").write_text("mine")
     (tmp_path.parent / "outside.html").write_text("mine")
     again = publishing.publish(memory, str(tmp_path), pytest.fail)
     assert set(names) - set(again) == {gone} and not (tmp_path / gone).exists()
-    assert (tmp_path / "index.html").read_text() != "stale"
+    assert not (tmp_path / "index.html").read_text().endswith("stale")
     for kept in (tmp_path / "mine.html", tmp_path / "mine.txt", tmp_path.parent / "outside.html"):
         assert kept.read_text() == "mine"
 
@@ -94,13 +95,37 @@ def test_a_link_in_the_folder_leads_nothing_elsewhere(memory, tmp_path):
     (other / "file").write_text("mine")
     (folder / "index.html").symlink_to(other / "file")
     (folder / publishing.LIST).symlink_to(other / "file")
+    with pytest.raises(NotPermitted, match="index.html: there, and not a page"):
+        publishing.publish(memory, str(folder), pytest.fail)
+    (folder / "index.html").unlink()
     publishing.publish(memory, str(folder), pytest.fail)
-    assert (other / "file").read_text() == "mine" and not (folder / "index.html").is_symlink()
+    assert (other / "file").read_text() == "mine"
     shutil.rmtree(folder / "static")
     (folder / "static").symlink_to(other)
     with pytest.raises(NotPermitted, match="static: a link"):
         publishing.publish(memory, str(folder), pytest.fail)
     assert os.listdir(other) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "health.html", "static"])
+def test_what_is_not_a_page_of_the_board_is_not_replaced(memory, tmp_path, name):
+    """A file by the name of a page, and a folder; nothing is written."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    other = folder / name
+    other.mkdir() if name != "index.html" else other.write_text("mine")
+    with pytest.raises(NotPermitted, match=f"{name}: there, and not .* name another folder"):
+        publishing.publish(memory, str(folder), pytest.fail)
+    assert os.listdir(folder) == [name]
+
+
+@pytest.mark.parametrize("part", [".", "out", "knowledge"])
+def test_no_page_goes_into_the_memory_folder(memory, home, part):
+    before = sorted(os.listdir(home.path("knowledge")))
+    with pytest.raises(NotPermitted, match="in the memory folder"):
+        publishing.publish(memory, home.path(part), pytest.fail)
+    assert sorted(os.listdir(home.path("knowledge"))) == before
+    assert not os.path.exists(home.path("out"))
 
 
 def test_a_page_that_fails_is_told_and_stops_no_other(memory, tmp_path, monkeypatch):

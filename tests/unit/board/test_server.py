@@ -67,12 +67,38 @@ def test_what_is_no_request_says_nothing_and_stops_nothing(home):
                      b"GET / HTTP/1.1\r\nx: " + b"y" * 200_000 + b"\r\n\r\n"):  # fmt: skip
             with socket.create_connection((opened.host, opened.port), timeout=30) as raw:
                 raw.sendall(sent)
-                assert raw.recv(100).startswith(b"HTTP/1.1 400")
+                answer = raw.recv(4096)
+                assert answer.startswith(b"HTTP/1.1 400") and b"nosniff" in answer
         opened.request("GET", "/")
         assert opened.getresponse().status == 200
         process.terminate()
         assert finish(process) == (0, "")
     finally:
+        process.kill()
+
+
+def test_who_sends_nothing_keeps_nobody_out(home):
+    """Nor who sends a head a byte at a time, which has to be there in time."""
+    process = start(home, "--port", "0", "-q", MIND_BOARD_TOKEN="x" * 16)
+    held = []
+    try:
+        opened = connect(process)
+        opened.close()
+        began = time.monotonic()
+        for number in range(220):
+            held.append(socket.create_connection((opened.host, opened.port), timeout=30))
+            held[-1].sendall(b"GET / HTTP/1.1\r\nhost: x" if number % 2 else b"G")
+        opened.request("GET", "/", headers={"authorization": "Bearer " + "x" * 16})
+        answer = opened.getresponse()
+        assert answer.status == 200 and answer.read()
+        with suppress(OSError):
+            while time.monotonic() - began < 20:
+                time.sleep(1)
+                held[-1].sendall(b"y")
+        assert 8 < time.monotonic() - began < 20
+    finally:
+        for each in held:
+            each.close()
         process.kill()
 
 

@@ -25,22 +25,25 @@ class BoardPage(NamedTuple):
     path: str
     watches: tuple[str, ...]  # topics of `changes` that make it new
     has_parts: bool = False
+    asks: tuple[str, ...] = ()  # of the query, what `read` knows; nothing else is asked
 
     @property
     def module(self) -> ModuleType:
         return import_module(f".{self.name}", __name__)
 
 
+LOG = ("q", "context", "role", "since", "until", "from", "at", "all")
+KNOWLEDGE = ("q", "name", "type", "tier", "tag", "from", "all")
 #: in the order in which people look
 PAGES = (
     BoardPage("today", "Today", "/", ("log", "work", "knowledge", "reminders", "care")),
-    BoardPage("sessions", "Sessions", "/sessions", ("work",), has_parts=True),
+    BoardPage("sessions", "Sessions", "/sessions", ("work",), True, ("all", "before")),
     BoardPage("team", "Team", "/management-team.html", ("work",), has_parts=True),
     BoardPage("memory", "Memory", "/memory", ("log", "knowledge", "memory", "care")),
-    BoardPage("log", "Log", "/log", ("log",), has_parts=True),
-    BoardPage("knowledge", "Knowledge", "/knowledge", ("knowledge",), has_parts=True),
-    BoardPage("reminders", "Reminders", "/reminders", ("reminders",)),
-    BoardPage("cost", "Cost", "/cost", ("log", "work")),
+    BoardPage("log", "Log", "/log", ("log",), True, LOG),
+    BoardPage("knowledge", "Knowledge", "/knowledge", ("knowledge",), True, KNOWLEDGE),
+    BoardPage("reminders", "Reminders", "/reminders", ("reminders",), asks=("month",)),
+    BoardPage("cost", "Cost", "/cost", ("log", "work"), asks=("days",)),
     BoardPage("health", "Health", "/health", ("log", "work", "knowledge", "reminders", "care")),
 )  # fmt: skip
 
