@@ -108,7 +108,7 @@ class Board:
 
     def open_doors(self) -> Doors:
         """By the token as it is now; while .env cannot be read, as it was. Misconfigured when there
-        is none any more: an editor that writes .env anew lets nobody in meanwhile."""
+        is none any more: while an editor rewrites .env, nobody is let in."""
         memory = self._memory
         with suppress(Failure, OSError):
             memory = self.open_memory()

@@ -16,7 +16,7 @@ UNKNOWN, OF_ADDRESS, OF_LOOPBACK = 100, 16, 64
 PATIENCE = 10.0  # seconds in which the head of a request has arrived
 
 
-class Connection(H11Protocol):
+class BoardConnection(H11Protocol):
     def __init__(self, *given: Any, **more: Any):
         super().__init__(*given, **more)
         self._inner, self.app = self.app, self._answer
@@ -28,7 +28,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self.made = self.loop.time()
         self._wait()
-        unknown = [one for one in self.connections if isinstance(one, Connection)]
+        unknown = [one for one in self.connections if isinstance(one, BoardConnection)]
         unknown = sorted((one for one in unknown if not one.is_known), key=lambda one: one.made)
         address = self.client[0] if self.client else ""
         own = [one for one in unknown if one.client and one.client[0] == address]

@@ -56,7 +56,7 @@ class Guard:
                 await Response("this failed", 500)(scope, receive, send_guarded)
 
     async def _choose(self, scope: Scope, receive: Receive) -> ASGIApp:
-        state = scope.get("state", {})  # of connections.Connection
+        state = scope.get("state", {})  # of connections.BoardConnection
         if state.get("is_full"):
             return _refuse(scope, Refusal(503, "too many connections at once"))
         try:

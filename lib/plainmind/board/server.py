@@ -91,7 +91,7 @@ def prepare(
     import uvicorn
     from anyio.to_thread import current_default_thread_limiter
 
-    from .connections import Connection
+    from .connections import BoardConnection
 
     ended = asyncio.Event()
     config = uvicorn.Config(
@@ -102,7 +102,7 @@ def prepare(
         server_header=False,
         lifespan="off",
         ws="none",
-        http=Connection,
+        http=BoardConnection,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
