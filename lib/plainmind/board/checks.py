@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .. import __version__
 from ..formats import copies
 from ..ground import clock, errors, schedules, zone
-from ..ground.errors import Failure
+from ..ground.errors import Failure, Usage
 from ..ground.nights import Nights
 from ..ground.outages import Outages
 from ..ground.paths import CHECKOUT
@@ -23,10 +23,12 @@ from ..reminders import last_scan, past, scan
 from ..surfaces.discord import dead_letters, presence
 from ..truth.pages import maintenance, page_files
 from . import changes
+from .problems import attempt
 from .wording import plural
 
 OK, WARNING, FAILED, IDLE = "ok", "warning", "failed", "idle"
 RIGHT = scan.RIGHT  # a clock before that is wrong
+FIRST, LAST = clock.parse("0002-01-02T00:00:00Z"), clock.parse("9998-12-30T23:59:59Z")
 LATE = 10 * 60_000  # ms that a reminder may wait before somebody should look
 LETTERS = 7 * clock.DAY  # ms for which what could not be delivered is told of
 FREE = 10**9, 10**8  # bytes that should be free, and that must
@@ -63,21 +65,40 @@ class Overview(NamedTuple):
     disk: DiskUse
 
 
+def check_now(memory: Memory) -> Memory:
+    """The memory as it came. Usage when its clock is so far off that days before and after it are
+    in no calendar."""
+    if not FIRST <= memory.now() <= LAST:
+        cure = "give a time from year 2 to 9998"
+        raise Usage(f"{clock.to_text(memory.now())} cannot be shown on a board", cure=cure)
+    return memory
+
+
 def look(memory: Memory, waiting: list[past.PastReminder]) -> Overview:
     """Look at all of it. `waiting`: reminders that were due and wait to be sent."""
     indexed, machine = _count(memory), _look_at_machine(memory)
+    scheduled = _is_scheduled(memory, machine.jobs)
     checks = [
         *indexed.failures,
-        *_check_index(memory, indexed),
+        *_check("Index", lambda: _check_index(memory, indexed)),
         *_check_vectors(indexed.vectors),
-        *_check_reminders(memory, waiting, _is_scheduled(memory, machine.jobs)),
-        *_check_nights(memory),
-        *_check_schedules(memory, machine.jobs),
-        *_check_relay(memory),
-        *_check_machine(memory, machine.disk),
-        *_check_outages(memory),
+        *_check("Reminders", lambda: _check_reminders(memory, waiting, scheduled)),
+        *_check("Nights", lambda: _check_nights(memory)),
+        *_check("Schedules", lambda: _check_schedules(memory, machine.jobs)),
+        *_check("Audit", lambda: _check_audit(memory)),
+        *_check("Relay", lambda: _check_relay(memory)),
+        *_check("Undelivered answers", lambda: _check_letters(memory)),
+        *_check("Machine", lambda: _check_machine(memory, machine.disk)),
+        *_check("Outages", lambda: _check_outages(memory)),
     ]
     return Overview(checks, indexed.counts, indexed.vectors, machine.disk)
+
+
+def _check(subject: str, look: Callable[[], Iterator[HealthCheck]]) -> list[HealthCheck]:
+    """What a look finds, or why it cannot look."""
+    problems: list[str] = []
+    found = attempt(lambda: list(look()), [], problems)
+    return found or [HealthCheck(subject, FAILED, problem) for problem in problems]
 
 
 def list_concerns(found: Overview) -> list[HealthCheck]:
@@ -235,7 +256,7 @@ def _check_nights(memory: Memory) -> Iterator[HealthCheck]:
 def _is_scheduled(memory: Memory, jobs: list[schedules.InstalledJob]) -> bool:
     """Whether something runs by itself, by our schedules or somebody's own."""
     nights, now = Nights(memory.home), memory.now()
-    days = [nights.find_last(job, now).day for job in _NIGHTLY]
+    days = attempt(lambda: [nights.find_last(job, now).day for job in _NIGHTLY], [], [])
     return bool(jobs) or any(day and _count_days(day, now) <= 1 for day in days)
 
 
@@ -256,6 +277,9 @@ def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iter
         told = ", ".join(dict.fromkeys(one.where for one in jobs))
         what = f"not scheduled: {', '.join(missing)}" if missing else f"all jobs, in {told}"
         yield HealthCheck("Schedules", WARNING if missing else OK, what)
+
+
+def _check_audit(memory: Memory) -> Iterator[HealthCheck]:
     if notice := maintenance.audit_notice(memory.home, memory.now()):
         yield HealthCheck("Audit", WARNING, notice.removeprefix("(notice) "), "mem-audit")
 
@@ -269,13 +293,17 @@ def _count_days(day: str, now: int) -> int:
 
 
 def _check_relay(memory: Memory) -> Iterator[HealthCheck]:
-    sign, now = presence.read_sign(memory.home, memory.now()), memory.now()
+    sign = presence.read_sign(memory.home, memory.now())
     restart = "discord-relay --status || systemctl --user restart discord-relay"
     if sign is None:
         yield HealthCheck("Relay", IDLE, "no relay has run here", "discord-relay")
     else:
         yield HealthCheck("Relay", OK if sign.alive else FAILED, str(sign),
                           "" if sign.alive else restart)  # fmt: skip
+
+
+def _check_letters(memory: Memory) -> Iterator[HealthCheck]:
+    now = memory.now()
     dead = [one for one in dead_letters.read(memory.home) if now - one.at <= LETTERS]
     if dead:
         last = dead[-1]

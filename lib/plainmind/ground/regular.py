@@ -2,7 +2,7 @@
 folder that no link leads to.
 
 Owns these checks: the open file is judged, not its name, which somebody may change meanwhile; and
-what is known of secrets by their inode, so that no other name of theirs is read.
+which file it is, so that a secret is read by no other name and through no link.
 """
 
 import errno
@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import BinaryIO
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -20,12 +21,16 @@ _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: what is opened to go on from, or to be named by its descriptor, whatever its mode forbids
 PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 
-_guarded: set[str] = set()  # memory folders
+_guarded: set[str] = set()  # memory folders, by their real path
+#: where their `.env` leads: name -> real paths
+_told: dict[str, set[str]] = {}
 
 
 def guard(root: str) -> None:
-    """Let no other name of a memory folder's secrets be opened as a file of it."""
-    _guarded.add(root)
+    """Let no memory folder's secrets be opened as a file of it, by whatever name or link."""
+    _guarded.add(os.path.realpath(root))
+    real = os.path.realpath(os.path.join(root, ".env"))
+    _told.setdefault(os.path.basename(real), set()).add(real)
 
 
 def is_secret(name: str) -> bool:
@@ -35,9 +40,15 @@ def is_secret(name: str) -> bool:
 
 
 def open_file(path: str, *, secret: bool = False) -> BinaryIO:
-    """A file, to be read. OSError, with its path, for a folder, a pipe or a device, and for a hard
-    link to a secret, unless it is meant as one: a backup may have given `.env` another name."""
-    return _check_file(os.open(path, _READ), path, secret)
+    """A file, to be read. OSError, with its path, for a folder, a pipe or a device, and for what
+    is a secret, unless it is meant as one: a link may lead there, or be another name of it."""
+    try:
+        fd, linked = os.open(path, _READ | os.O_NOFOLLOW), False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        fd, linked = os.open(path, _READ), True
+    return _check_file(fd, path, secret, linked)
 
 
 def open_file_below(root: str, part: str) -> BinaryIO:
@@ -57,7 +68,7 @@ def is_unreadable(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:  # its folder is closed, or the disk fails
-        return error.errno != errno.ELOOP
+        return error.errno not in (errno.ELOOP, errno.EPERM)
     return True
 
 
@@ -192,29 +203,58 @@ def change_open_mode(fd: int, mode: int) -> None:
         os.fchmod(fd, mode)
 
 
-def _check_file(fd: int, path: str, secret: bool = False) -> BinaryIO:
-    """An open file that is one; it is closed when it is not."""
+def _check_file(fd: int, path: str, secret: bool = False, linked: bool = False) -> BinaryIO:
+    """An open file that is one; it is closed when it is not. `linked`: the last step of `path` may
+    have been a link."""
     try:
         found = os.fstat(fd)
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a file, but a pipe or a device", path)
-        if found.st_nlink > 1 and not secret and _is_of_secret(found):
-            raise PermissionError(errno.EPERM, "another name of a file of secrets", path)
+        if not secret and _guarded and _is_secret_file(fd, found, "" if linked else path):
+            raise PermissionError(errno.EPERM, "a file of secrets, or another name of one", path)
         return open(fd, "rb")
     except BaseException:
         os.close(fd)
         raise
 
 
-def _is_of_secret(found: os.stat_result) -> bool:
+def _is_secret_file(fd: int, found: os.stat_result, path: str) -> bool:
+    """`path`: '' when its last step is not known to be the file's own name."""
+    name = path.rpartition(os.sep)[2]
+    if found.st_nlink == 1 and name and name not in _told and not _may_hold_secret(name):
+        return False  # nearly every file: asking the system takes as long as opening it
+    real = _find_name(fd)
+    folder, _, name = real.rpartition(os.sep)
+    if real in _told.get(name, ()) or folder in _guarded and _may_hold_secret(name):
+        return True
+    # of a file with one name, this was it
+    return (found.st_nlink > 1 or not real) and any(
+        os.path.samestat(found, other) for other in _list_secrets()
+    )
+
+
+def _find_name(fd: int) -> str:
+    """The real path of an open file; '' where the system does not tell."""
+    with suppress(OSError):
+        if hasattr(fcntl, "F_GETPATH"):
+            return os.fsdecode(fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+        return os.readlink(f"/proc/self/fd/{fd}")
+    return ""
+
+
+def _may_hold_secret(name: str) -> bool:
+    # the ends are of what a change of another file is made with (ground.exchange)
+    return is_secret(name) and (".env" in name or not name.endswith((".tmp", ".swap", ".gone")))
+
+
+def _list_secrets() -> Iterator[os.stat_result]:
+    for path in chain.from_iterable(_told.values()):
+        with suppress(OSError):
+            yield os.stat(path)
     for root in _guarded:
         with suppress(OSError):
-            for name in filter(is_secret, os.listdir(root)):
-                if name.endswith((".tmp", ".swap", ".gone")) and ".env" not in name:
-                    continue  # what a change of another file is made with (ground.exchange)
+            for name in filter(_may_hold_secret, os.listdir(root)):
                 with suppress(OSError):
-                    if os.path.samestat(found, os.lstat(os.path.join(root, name))):
-                        return True
-    return False
+                    yield os.lstat(os.path.join(root, name))

@@ -128,8 +128,11 @@ def to_local(instant: int) -> datetime:
 
 
 def to_day(instant: int) -> Date:
-    """The local day of an instant."""
-    return to_local(instant).date()
+    """The local day of an instant; after year 9999 the last there is: a file may have any."""
+    try:
+        return to_local(instant).date()
+    except OverflowError:
+        return Date.max
 
 
 def start_of(day: Date) -> int:

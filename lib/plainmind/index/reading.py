@@ -101,20 +101,20 @@ def window(
     full = home.path(path)
     try:
         stat = os.stat(full)
-        if not os.access(full, os.R_OK):
-            return None
     except FileNotFoundError:
         return None
     if not S_ISREG(stat.st_mode):
         return None
-    surface, context_id = path.split("/")[1:3]
-    new = WindowState(path, f"{surface}/{context_id}")
+    new = WindowState(path, "/".join(path.split("/")[1:3]))
     # an append makes a window longer; another file in its place, or another content of that length,
     # is an edit
     grown = known and (stat.st_mtime_ns == known.modified or stat.st_size > known.size)
-    start = known.last_offset if known and grown and stat.st_ino == known.inode else 0
-    start = 0 if whole else start
-    data = files.read(full, start)
+    goes_on = grown and not whole and known and stat.st_ino == known.inode
+    start = known.last_offset if known and goes_on else 0
+    try:
+        data = files.read(full, start)
+    except PermissionError:  # closed, or a file of secrets (ground.regular)
+        return None
     again = known is not None and not _is_known(data, start, known)
     if again and start:
         data, start = files.read(full), 0
@@ -267,7 +267,7 @@ def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, i
             if (at := stat(root + path)).st_mtime_ns + at.st_ctime_ns != before
         ]
         gone = []
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         times = {path: _times_or_none(root + path) for path in known}
         changed = [path for path, at in times.items() if at not in (None, known[path])]
         gone = [path for path, at in times.items() if at is None]
@@ -321,7 +321,7 @@ def _times_or_none(path: str) -> int | None:
     try:
         at = os.stat(path)
         return at.st_mtime_ns + at.st_ctime_ns
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -50,8 +50,10 @@ def read_days(opened: "Iterator[Index]", now: int, count: int = DAYS) -> list[di
         with index:
             found = index.work_sums("llm_usage", periods, by, _SUMS)
             without = index.work_sums("llm_usage", periods, by, ("calls",), cost=None)
-        unpriced = {(row["period"], row["model"], row["route"]): row["calls"] for row in without}
-        return [_to_record(row, unpriced) for row in found]
+            unpriced = {
+                (row["period"], row["model"], row["route"]): row["calls"] for row in without
+            }
+            return [_to_record(row, unpriced) for row in found]
     return []
 
 
@@ -69,8 +71,8 @@ def read_decisions(opened: "Iterator[Index]", now: int, count: int = DAYS) -> li
     for index in opened:
         with index:
             found = index.work_sums("routes", whole, ("decision", "rule"), ())
-        rows = [{name: row[name] for name in ("decision", "rule", "count")} for row in found]
-        return sorted(rows, key=lambda row: (-row["count"], row["decision"], row["rule"]))
+            rows = [{name: row[name] for name in ("decision", "rule", "count")} for row in found]
+            return sorted(rows, key=lambda row: (-row["count"], row["decision"], row["rule"]))
     return []
 
 

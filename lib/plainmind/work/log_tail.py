@@ -44,7 +44,7 @@ def read_rows(
     while True:
         # asked before the logs are read: nothing falls between
         last = going_on is None or not going_on()
-        for name in _agents(home, id, agent, needed=last and not logs):
+        for name in list_agents(home, id, agent, needed=last and not logs):
             if name not in logs:
                 logs[name] = _Log(home, id, name, most)
         most = None  # what comes later is new, and read from its start
@@ -84,7 +84,7 @@ class _Log:
         return islice(_lines(mask(stream.decode(data))), above, None) if added else iter(())
 
 
-def _agents(home: Home, id: str, agent: str | None, needed: bool) -> list[str]:
+def list_agents(home: Home, id: str, agent: str | None = None, needed: bool = False) -> list[str]:
     """Whose logs there are, of all or of the one that is asked for. NoInput where there is none
     and one is `needed`."""
     place = folder_of(id)

@@ -150,9 +150,6 @@ def test_what_is_no_page_is_not_shown(memory, part):
     os.symlink("/etc/hostname", f"{folder}/.hidden.md")
     os.mkfifo(f"{folder}/pipe.md")
     os.mkdir(f"{folder}/folder.md")
-    if part == "link.md":  # within the memory folder, a link is a page; its secret is not told
-        assert board_home.SECRET not in show(memory, part)
-        return
     with pytest.raises(NoInput):
         knowledge.read(memory, part, {})
 

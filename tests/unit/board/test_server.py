@@ -109,6 +109,8 @@ def test_who_sends_nothing_keeps_nobody_out(home):
         (("--listen", "0.0.0.0"), {"MIND_BOARD_TOKEN": "secret"}, 78, "shorter than 16"),
         (("--listen", "192.0.2.1"), {"MIND_BOARD_TOKEN": "x" * 16}, 2, "cannot listen"),
         (("--port", "70000"), {}, 2, "--port"),
+        (("--now", "9999-12-31T23:59:59Z"), {}, 2, "cannot be shown"),
+        (("--once", "--out", "x"), {"MIND_NOW": "0001-01-01T00:00:00Z"}, 2, "cannot be shown"),
         (("--once",), {}, 2, "go together"),
         (("--out", "x"), {}, 2, "go together"),
         (("--once", "--out", "/no/such/folder"), {}, 66, "no such folder"),

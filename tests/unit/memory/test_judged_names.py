@@ -38,6 +38,11 @@ def try_read(read, *given) -> bytes:
     return found.encode() if isinstance(found, str) else found or b""
 
 
+def read_open(file) -> bytes:
+    with file:
+        return file.read()
+
+
 READERS = {
     "a page": lambda home, path: page_files.read_whole(home, path),
     "a page for the index": lambda home, path: reading.page_content(home, path),
@@ -73,6 +78,58 @@ def test_another_name_of_a_secret_is_known_by_its_inode(home, reader, name):
     os.link(home.path(name), home.path("knowledge/leak.md"))
     read = READERS.get(reader, lambda home, path: files.read(home.path(path)))
     assert SECRET.strip() not in try_read(read, home, "knowledge/leak.md")
+
+
+OPENERS = {
+    "by its path": lambda home, path: files.read(home.path(path)),
+    "by its real path": lambda home, path: read_open(
+        regular.open_direct(os.path.realpath(home.path(path)))
+    ),
+    "from a place on": lambda home, path: files.read(home.path(path), 0, 8),
+}
+
+
+@pytest.mark.parametrize("reader", [*READERS, *OPENERS])
+@pytest.mark.parametrize("name", [".env", ".env~", ".netrc", "old.env"])
+@pytest.mark.parametrize("outside", [False, True])
+def test_no_link_leads_to_a_secret(home, reader, name, outside):
+    """Also where `.env` is itself a link, to a file in no memory folder."""
+    if outside:
+        os.rename(home.path(".env"), f"{home.root}-secrets")
+        os.symlink(f"{home.root}-secrets", home.path(".env"))
+        Environment(home.root)
+        name = ".env"
+    elif name != ".env":
+        files.replace(home.path(name), SECRET)
+    os.symlink(f"../{name}", home.path("knowledge/leak.md"))
+    read = {**READERS, **OPENERS}[reader]
+    assert SECRET.strip()[:5] not in try_read(read, home, "knowledge/leak.md")
+    assert not regular.is_unreadable(home.path("knowledge/leak.md"))
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_where_env_itself_leads_is_no_file_of_the_home(home, opener):
+    os.rename(home.path(".env"), home.path("knowledge/keys.md"))
+    os.symlink("knowledge/keys.md", home.path(".env"))
+    assert Environment(home.root).get("SECRET_KEY") == "hush"
+    assert not try_read(OPENERS[opener], home, "knowledge/keys.md")
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_where_the_system_does_not_tell_the_name_of_a_file(home, monkeypatch, opener):
+    monkeypatch.setattr(regular, "_find_name", lambda fd: "")
+    Environment(home.root)
+    os.symlink("../.env", home.path("knowledge/leak.md"))
+    os.symlink("sub/page.md", home.path("knowledge/alias.md"))
+    assert not try_read(OPENERS[opener], home, "knowledge/leak.md")
+    assert try_read(OPENERS[opener], home, "knowledge/alias.md")
+
+
+def test_hidden_files_that_hold_no_secret_are_read(home):
+    """What a change of a file is made with, and what is hidden elsewhere than at the top."""
+    for name in (".config.toml.1.tmp", "work/.hidden"):
+        files.replace(home.path(name), b"x")
+        assert files.read(home.path(name)) == b"x"
 
 
 def test_other_hard_links_are_read(home):

@@ -7,6 +7,7 @@ from ...memory import Memory
 from ...work import costs
 from ...work.days import DAYS, list_days, parse_days
 from .. import pivot
+from ..problems import attempt
 
 CHOICES = (7, 30, 90, 365)  # days, of what is shown below the figures
 FIGURES = (1, 7, 30)  # days
@@ -15,7 +16,9 @@ FIGURES = (1, 7, 30)  # days
 def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     now, asked = memory.now(), query.get("days")
     count = parse_days([asked] if asked else [], CHOICES[-1])
-    records = costs.read_days(memory.opened(), now, max(count, *FIGURES))
+    problems: list[str] = []
+    read = lambda: costs.read_days(memory.opened(), now, max(count, *FIGURES))
+    records = attempt(read, [], problems)
     shown = costs.of_last(records, now, count)
     total, days = costs.add_up(shown), [day.name for day in list_days(now, count)]
     tokens = [
@@ -24,6 +27,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         for kind in ("input", "output")
     ]
     return {
+        "problems": problems,
         "some": bool(records),
         "days": count,
         "choices": [str(days) for days in CHOICES],
@@ -34,7 +38,9 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "routes": [*costs.group(shown, lambda row: row["route"] or "").items()],
         "money": pivot.by_day(shown, days, "model", "cost") if total.cost else None,
         "tokens": pivot.by_day(tokens, days, "kind", "tokens") if total.tokens else None,
-        "decisions": costs.read_decisions(memory.opened(), now, count),
+        "decisions": attempt(
+            lambda: costs.read_decisions(memory.opened(), now, count), [], problems
+        ),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...formats.drawing import picture
 from ...formats.page import page as form
+from ...formats.page import triple
 from ...ground.environment import LEAST
 from ...ground.errors import Failure, Usage
 from ...ground.masks import Mask
@@ -20,6 +21,7 @@ from ...truth.log.verify import Finding
 from ...truth.pages import audit, checking, given, maintenance, page_files
 from ...truth.pages.known_pages import KnownPage, KnownPages, Library
 from .. import changes, markdown, rendering
+from ..problems import attempt
 
 SHOWN = 200  # pages, findings, on one page
 TRIPLES = 200  # in a table
@@ -75,7 +77,13 @@ def _list(memory: Memory, library: Library, query: Mapping[str, str]) -> dict[st
     chosen.sort(key=lambda pair: str(pair[1].page.day or ""), reverse=True)
     first = 0 if "all" in query else _number(query.get("from", ""), len(chosen))
     end = len(chosen) if "all" in query else first + SHOWN
-    health = knowledge.health(memory)
+    problems = [*map(str, library.unread)]
+    nothing = triple.check_health([])
+    health = attempt(lambda: knowledge.health(memory), nothing, problems)
+    audited = attempt(
+        lambda: maintenance.read_audit(memory.home, memory.now()),
+        maintenance.Audit(0, 0, False), problems,
+    )  # fmt: skip
     return {
         "count": len(library.pages), "asked": asked, "chosen": len(chosen),
         "rows": [_row(library, path, one) for path, one in chosen[first:end]],
@@ -87,8 +95,7 @@ def _list(memory: Memory, library: Library, query: Mapping[str, str]) -> dict[st
         "links_between": sum(map(len, library.links.values())),
         "triples": health.triples, "entities": health.entities,
         "components": len(health.components),
-        "audit": maintenance.read_audit(memory.home, memory.now())._asdict(),
-        "problems": [*map(str, library.unread)],
+        "audit": audited._asdict(), "problems": problems,
     }  # fmt: skip
 
 
@@ -143,7 +150,7 @@ def _read_page(memory: Memory, library: Library, part: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise page_files.describe_missing(home, f"no page '{part}'") from None
     read = form.parse(data, path)
-    known = library.pages[path]
+    known, problems = library.pages[path], list[str]()
     hide = partial(_hide, memory.env.mask, _to_predicates(memory.env.mask))
     related = lambda of: _names(library, of.get(path, ()))
     return {
@@ -163,7 +170,8 @@ def _read_page(memory: Memory, library: Library, part: str) -> dict[str, Any]:
             link: _part(other) for link in known.links if (other := library.find(link, path))
         },
         "wrong": [one._asdict() for one in read.problems],
-        "recalled": given.find_last(home).get(path, ""),
+        "recalled": attempt(lambda: given.find_last(home), {}, problems).get(path, ""),
+        "problems": problems,
     }  # fmt: skip
 
 
@@ -249,10 +257,12 @@ def _examine(memory: Memory) -> dict[str, Any]:
     home, now, mask = memory.home, memory.now(), memory.env.mask
     key = b""  # of digests of logs, which are not looked at
     found = list(checking.find_problems(home, None, False, now, mask, key, lambda done, of: None))
-    surveyed = audit.survey(home, now, mask)
-    health = knowledge.health(memory)
+    failures = [str(one) for one in found if isinstance(one, Failure)]
+    surveyed = attempt(lambda: audit.survey(home, now, mask), audit.Survey({}, []), failures)
+    nothing = triple.check_health([])
+    health = attempt(lambda: knowledge.health(memory), nothing, failures)
     return {
-        "checked": now, "failures": [str(one) for one in found if isinstance(one, Failure)],
+        "checked": now, "failures": failures,
         "findings": _gather([one for one in found if isinstance(one, Finding)]),
         "counts": surveyed.counts, "samples": _gather(surveyed.findings),
         "graph": [one._asdict() for one in health.records()],

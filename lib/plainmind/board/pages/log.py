@@ -10,7 +10,7 @@ from typing import Any
 from ...formats.log import event as events
 from ...formats.log import injected_blocks
 from ...ground import clock, files
-from ...ground.errors import Failure, NoInput, Usage
+from ...ground.errors import NoInput, Usage
 from ...ground.masks import Mask
 from ...ground.paths import check_context, check_contexts
 from ...memory import Memory
@@ -38,8 +38,9 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     if query.get("q", "").strip():
         asked = {"context": part, **{key: text for key, text in query.items() if text.strip()}}
         return shown | {"kind": "search"} | log_search.search(memory, asked)
-    problems: list[Failure] = []
-    summarize = partial(_summaries.read, problems.append, memory.env.mask)
+    problems: list[str] = []
+    complain = lambda failure: problems.append(str(failure))
+    summarize = partial(_summaries.read, complain, memory.env.mask)
     if "/" in part:
         overview.check_there(memory.home, check_context(part))
         found = overview.list_windows(memory.home, part, summarize)
@@ -47,14 +48,15 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     else:
         wanted = check_contexts(part) if part else None
         overview.check_there(memory.home, wanted)
-        found = overview.list_contexts(memory.home, wanted, summarize)
+        closed = lambda error: complain(files.to_failure(error))
+        found = overview.list_contexts(memory.home, wanted, summarize, closed)
     first = _number(query, "from", len(found))
     end = len(found) if "all" in query else first + CONTEXTS
     return shown | {
         "rows": [_row(one) for one in found[first:end]], "count": len(found), "first": first,
         "newer": str(max(0, first - CONTEXTS)) if first else "",
         "older": str(end) if end < len(found) else "",
-        "events": sum(one.events for one in found), "problems": [*map(str, problems)],
+        "events": sum(one.events for one in found), "problems": problems,
     }  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def list_parts(memory: Memory) -> Iterable[str]:
     """The contexts, and of their windows those that changed within a month."""
     since = clock.to_text(memory.now() - PUBLISHED_DAYS * clock.DAY)
     summarize = partial(_summaries.read, lambda failure: None, memory.env.mask)
-    for context in overview.list_contexts(memory.home, None, summarize):
+    for context in overview.list_contexts(memory.home, None, summarize, lambda error: None):
         yield context.context
         for window in overview.list_windows(memory.home, context.context, summarize):
             if window.time >= since:

@@ -14,6 +14,7 @@ from ...memory.care import DayOfMemory
 from ...recall.inject import excerpt
 from ...truth.log import pinning
 from ...truth.pages import given
+from ..problems import attempt
 
 DAYS, LEAST = 90, 14  # of growth
 RECALL_DAYS = 31  # as long as it is recorded
@@ -29,13 +30,15 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     remarks: list[str] = []
     # nothing that is only looked at leaves a record
     memory = memory._replace(say=remarks.append)
-    counts = care.state(memory)
+    counts = attempt(lambda: care.state(memory), {}, remarks)
     if not counts:
         return {"counts": {}, "problems": remarks}
-    days = care.list_days(memory, _counting)
-    turns = given.read_last(memory.home, TURNS)
-    often = _counting.count(memory.home)
-    pins = pinning.read_pins(memory.home)
+    days = attempt(lambda: care.list_days(memory, _counting), [], remarks)
+    turns = attempt(lambda: given.read_last(memory.home, TURNS), [], remarks)
+    often = attempt(
+        lambda: _counting.count(memory.home), given.GivenCounts({}, Counter(), Counter()), remarks
+    )
+    pins = attempt(lambda: pinning.read_pins(memory.home), [], remarks)
     refs = {ref for turn in turns for ref in (turn.message, *(one.ref for one in turn.events))}
     refs |= {ref for ref, _ in often.events.most_common(MOST)} | {pin.ref for pin in pins[:PINS]}
     mask, found = memory.env.mask, moments.find_events(memory, refs)
@@ -46,7 +49,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "turns": [_describe_turn(turn, said) for turn in turns],
         "often_events": _list_often(often.events, said), "often_pages": _list_often(often.pages),
         "pins": [_describe_pin(pin, said) for pin in pins[:PINS]], "pin_count": len(pins),
-        "resident": _read_resident(memory),
+        "resident": attempt(lambda: _read_resident(memory, remarks), _NOTHING, remarks),
     }  # fmt: skip
 
 
@@ -124,7 +127,7 @@ def _describe_pin(pin: Pin, said: Mapping[str, Any]) -> dict[str, Any]:
 # --- what is always in mind
 
 
-def _read_resident(memory: Memory) -> dict[str, Any]:
+def _read_resident(memory: Memory, problems: list[str]) -> dict[str, Any]:
     """As mem-resident prints it, where the board was started. Dry: looking leaves no trace."""
     from ...memory.resident import find_scopes, paging, verbs
 
@@ -132,7 +135,8 @@ def _read_resident(memory: Memory) -> dict[str, Any]:
     memory = memory._replace(dry=True)
 
     def ask(verb: str) -> list[Any]:
-        rows = verbs.carry_out(memory, verbs.parse(verb, (), folder, {})).rows
+        carry_out = lambda: list(verbs.carry_out(memory, verbs.parse(verb, (), folder, {})).rows)
+        rows = attempt(carry_out, [], problems)
         return [row.record for row in rows if not isinstance(row, Failure)]
 
     shown = ask("show")
@@ -161,6 +165,13 @@ def _read_resident(memory: Memory) -> dict[str, Any]:
         "stale": stale[:STALE], "stale_count": len(stale),
         "drift": [row["drift"] for row in ask("verify")],
     }  # fmt: skip
+
+
+#: where it cannot be told
+_NOTHING: dict[str, Any] = {
+    "files": [], "chosen": [], "block": "", "faults": [], "fault_count": 0, "stale": [],
+    "stale_count": 0, "drift": [],
+}  # fmt: skip
 
 
 def _drop(text: str) -> None:

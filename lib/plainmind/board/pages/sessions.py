@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from ...formats.work import session, summary
@@ -10,6 +11,7 @@ from ...ground.errors import Failure, NoInput
 from ...memory import Memory
 from ...truth.work import sessions
 from ...work import experience, log_tail, report
+from ..problems import attempt
 
 SHOWN = 50  # sessions on one page
 LAST = 4  # tasks of an agent that are shown of a session among others
@@ -24,10 +26,9 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         id = sessions.resolve_session(home, part)
         states = sessions.read_states(home, id, problems.append)
         found = _describe(id, states, memory.now(), None if query.get("all") else TASKS)
-        logs = _read_logs(memory, id)
-        agents = _list_agents(memory)
-        problems_told = list(map(str, problems))
-        return {"one": found, "logs": logs, "agents": agents, "problems": problems_told}
+        told = list(map(str, problems))
+        logs, agents = _read_logs(memory, id, told), _list_agents(memory)
+        return {"one": found, "logs": logs, "agents": agents, "problems": told}
     ids = sessions.list_sessions(home)
     before = query.get("before", "")
     if before:
@@ -50,22 +51,23 @@ def list_parts(memory: Memory) -> Iterable[str]:
 
 
 def _list_agents(memory: Memory) -> list[str]:
-    """Those that have a page."""
-    try:
-        return sorted(experience.read_names(memory.opened()))
-    except (Failure, OSError):  # the states are there all the same
-        return []
+    """Those that have a page; the states are there all the same where nobody can tell."""
+    return attempt(lambda: sorted(experience.read_names(memory.opened())), [], [])
 
 
-def _read_logs(memory: Memory, id: str) -> list[tuple[str, list[str]]]:
+def _read_logs(memory: Memory, id: str, problems: list[str]) -> list[tuple[str, list[str]]]:
     """Agent, and the last lines of its log; none as long as nobody writes one."""
-    found: dict[str, list[str]] = {}
-    try:
-        for row in log_tail.read_rows(memory.home, id, None, LINES, memory.env.mask):
-            found.setdefault(row.record["agent"], []).append(row.record["line"])
-    except NoInput:
-        pass
-    return list(found.items())
+
+    def read(agent: str) -> list[str]:
+        try:
+            rows = log_tail.read_rows(memory.home, id, agent, LINES, memory.env.mask)
+            return [row.record["line"] for row in rows]
+        except NoInput:
+            return []
+
+    agents: list[str] = attempt(lambda: log_tail.list_agents(memory.home, id), [], problems)
+    found = {agent: attempt(partial(read, agent), [], problems) for agent in agents}
+    return [(agent, lines) for agent, lines in found.items() if lines]
 
 
 def _describe(id: str, states: list[State], now: int, most: int | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ...truth.log import overview
 from ...truth.work import sessions
 from ...work import costs, experience, report
 from .. import checks
+from ..problems import attempt
 from . import reminders
 
 EACH = 5  # concerns of a kind
@@ -46,8 +47,8 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     work = _read_work(memory, days, problems)
     known = reminders.list_past(memory, problems)
     waiting = [one for one in reversed(known) if one.waits]
-    kept = [one for one in reversed(changes.list_held(memory.home, dry=True))
-            if one.change.instant >= days[_YESTERDAY].first]  # fmt: skip
+    held = attempt(lambda: changes.list_held(memory.home, dry=True), [], problems)
+    kept = [one for one in reversed(held) if one.change.instant >= days[_YESTERDAY].first]
     concerns = [
         *_cut(_tell_failed_turns(memory, work["talk"], days[_YESTERDAY].first, problems), "log"),
         *_cut(_tell_failed_tasks(memory, work["tasks"]), "sessions"),

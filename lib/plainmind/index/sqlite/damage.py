@@ -5,6 +5,9 @@ a flipped bit in one is none of its business.
 import sqlite3
 from collections.abc import Iterator
 
+#: what no row makes: a time that no zone has is in a file as well, and what cannot be encoded is
+#: what we say, or the name of a file
+_INNOCENT = (OverflowError, UnicodeEncodeError)
 #: what such a row makes of code that is right
 _ERRORS = (
     TypeError, ValueError, LookupError, ArithmeticError, AttributeError, AssertionError,
@@ -16,7 +19,9 @@ def is_suspect(error: BaseException) -> bool:
     """Whether the index may be to blame for an error: it is none of a server's, nor of who uses
     the index."""
     where = [name.split(".")[1] for name in _modules(error) if name.startswith("plainmind.")]
-    return isinstance(error, _ERRORS) and bool(where) and where[-1] not in ("providers", "agent")
+    if not isinstance(error, _ERRORS) or isinstance(error, _INNOCENT):
+        return False
+    return bool(where) and where[-1] not in ("providers", "agent")
 
 
 def _modules(error: BaseException) -> Iterator[str]:

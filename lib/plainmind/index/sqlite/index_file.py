@@ -53,7 +53,9 @@ class IndexFile:
         self.progress: Callable[[int, int], None] = lambda done, of: None
         self.say: Callable[[str], None] = lambda text: None
         self.removed: Callable[[Sequence[Removed], AbstractSet[str]], None] = lambda one, all: None
-        self.path = db.execute("PRAGMA database_list").fetchone()[2]
+        # its bytes: Python would take them for UTF-8, whatever names are in here
+        file = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
+        self.path = os.fsdecode(db.execute(file).fetchone()[0] or b"")
         self.folder = os.path.dirname(self.path)
         self.inode = 0  # of the file that is open, when somebody looks at that
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from ...formats.log import event as events
 from ...formats.log import window_heads
 from ...ground import clock, files, stream
-from ...ground.errors import NoInput
+from ...ground.errors import BadData, NoInput
 from ...ground.paths import Home, is_within
-from ...ground.zone import to_local
+from ...ground.zone import last_instant, to_local
 from . import reader
 
 PAUSE = 0.25  # seconds between two looks at logs that are followed
@@ -45,9 +45,8 @@ class Summary(NamedTuple):
 
     @property
     def time(self) -> str:
-        """When it last changed, as far as the log says."""
-        stamp = os.path.basename(self.path)
-        return self.last.timestamp if self.last else clock.to_text(clock.parse(stamp[:16]))
+        """When it last changed, as far as the log says; '' where it does not."""
+        return self.last.timestamp if self.last else find_start(self.path)
 
     @property
     def words(self) -> str:
@@ -63,17 +62,27 @@ class Summary(NamedTuple):
 
     def row(self, name: str, *counts: int) -> str:
         """`name<TAB>counts<TAB>time<TAB>words`."""
-        return "\t".join([name, *map(str, counts), _told(self.time), self.words]).rstrip("\t")
+        told = _told(self.time) if self.time else ""
+        return "\t".join([name, *map(str, counts), told, self.words]).rstrip("\t")
 
 
 def list_contexts(
-    home: Home, wanted: str | None, summarize: Summarize | None = None
+    home: Home,
+    wanted: str | None,
+    summarize: Summarize | None = None,
+    complain: Callable[[OSError], None] | None = None,
 ) -> list[Summary]:
     """The contexts, or those of a surface, the one that changed last first. `summarize` may know
-    windows from before."""
+    windows from before; with `complain`, a folder that cannot be read is left out."""
     found = []
     for context in home.list_contexts(wanted):
-        windows = list_windows(home, context, summarize)
+        try:
+            windows = list_windows(home, context, summarize)
+        except OSError as error:
+            if complain is None:
+                raise
+            complain(error)
+            continue
         if windows:
             total = sum(window.events for window in windows)
             last = next((window.last for window in windows if window.last), None)
@@ -116,6 +125,14 @@ def summarize_window(home: Home, path: str) -> Summary:
             last = found[0] if isinstance(found[0], events.RawEvent) else None
             count, end = count - (last is None), at
     return Summary(path, context, 1, count, last and events.decode(last, path, context))
+
+
+def find_start(path: str) -> str:
+    """When a window was begun, by its name; '' for another name, as a person may give."""
+    try:
+        return clock.to_text(clock.parse(os.path.basename(path)[:16]))
+    except BadData:
+        return ""
 
 
 # --- events
@@ -213,7 +230,7 @@ def _words(event: events.Event) -> str:
 
 
 def _told(timestamp: str) -> str:
-    return f"{to_local(clock.parse(timestamp)):%Y-%m-%d %H:%M}"
+    return f"{to_local(min(clock.parse(timestamp), last_instant())):%Y-%m-%d %H:%M}"
 
 
 # --- following

@@ -149,6 +149,29 @@ def test_an_error_that_a_new_index_has_too_is_told_and_rebuilds_nothing_again(ho
     assert answers(home, warnings) and len(warnings) == 1
 
 
+@pytest.mark.parametrize("bug", [OverflowError(), UnicodeEncodeError("ascii", "ü", 0, 1, "no")])
+def test_an_error_that_no_row_makes_sets_nothing_aside(home, monkeypatch, bug):
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    answers(home, [])
+
+    def fail(*given):
+        raise bug
+
+    monkeypatch.setattr(store.events, "evidence", fail)
+    warnings: list[str] = []
+    with pytest.raises(type(bug)):
+        answers(home, warnings)
+    assert warnings == []
+
+
+def test_a_home_whose_name_is_not_utf8(tmp_path):
+    """As every name with an umlaut is where the locale is C."""
+    home = Home(os.path.join(tmp_path, os.fsdecode(b"h\xfc")))
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    warnings: list[str] = []
+    assert answers(home, warnings)[0] and warnings == []
+
+
 def test_an_index_of_ours_that_we_may_not_write_gets_its_mode_back(home):
     stores.fill(home, Shape(seed=11, events=20, contexts=3))
     before, path = answers(home, []), os.path.join(home.index, "mind.db")

@@ -349,6 +349,18 @@ def test_damaged_rows_are_made_again_with_one_warning(tmp_path, damage):
     assert len(said) == 1 and "set aside" in said[0]
 
 
+@pytest.mark.parametrize("name", ["Europe/Berlin", "America/New_York"])
+def test_the_end_of_year_9999_is_a_time_as_well(tmp_path, name):
+    home, said = Home(str(tmp_path)), []
+    zone.use(lambda: name)
+    try:
+        write(home, [a_task("a", (zone.END - START) // 60_000)])
+        assert ask(home, "SELECT tasks FROM agent_levels WHERE agent = 'backend'", said) == 1
+    finally:
+        zone.use(lambda: zone.DEFAULT)
+    assert said == []
+
+
 def test_lines_that_cannot_be_are_told_of_once(tmp_path):
     home, said = Home(str(tmp_path)), []
     write(home, [b"{}\n", a_task("a"), b"\xff\n", b"x" * 70_000 + b"\n", a_task("b")])

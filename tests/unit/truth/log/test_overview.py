@@ -180,6 +180,16 @@ def test_the_last_events_are_read_from_the_ends(tmp_path, monkeypatch):
     assert sum(map(len, read)) < sum(sizes.values()) / 4
 
 
+def test_a_window_with_another_name_than_a_time(tmp_path):
+    home = Home(str(tmp_path))
+    fill(home, random.Random(3), 20)
+    before = overview.list_contexts(home, None)
+    files.replace(home.path("logs/cli/x/99999999T999999Z.md"), b"x")
+    *others, strange = overview.list_contexts(home, None)
+    assert others == before
+    assert strange.row("cli/x", 1, 0) == "cli/x\t1\t0" and strange.time == ""
+
+
 def test_a_context_that_is_not_there(tmp_path):
     home = Home(str(tmp_path))
     fill(home, random.Random(3), 20)
