@@ -3,7 +3,6 @@ the command that cures it. Made of what commands print and write down; reads, an
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -11,7 +10,6 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from .. import __version__
-from ..formats import copies
 from ..ground import clock, errors, schedules, zone
 from ..ground.errors import Failure, Usage
 from ..ground.nights import Nights
@@ -21,8 +19,9 @@ from ..memory import Memory, care, embedding
 from ..reminders import file as reminders_file
 from ..reminders import last_scan, past, scan
 from ..surfaces.discord import dead_letters, presence
-from ..truth.pages import maintenance, page_files
+from ..truth.pages import maintenance
 from . import changes
+from .disk_use import DiskUse, measure
 from .problems import attempt
 from .wording import plural
 
@@ -34,7 +33,6 @@ LETTERS = 7 * clock.DAY  # ms for which what could not be delivered is told of
 FREE = 10**9, 10**8  # bytes that should be free, and that must
 SHARE = 0.03  # of the disk that should be free, if that is less
 _AGE = 5 * 60.0  # seconds after which the disk is looked at again
-_MOST = 50_000  # files that are counted
 
 
 class HealthCheck(NamedTuple):
@@ -42,20 +40,6 @@ class HealthCheck(NamedTuple):
     state: str  # ok, warning or failed; idle: not in use
     what: str
     cure: str = ""  # a command, or what to do
-
-
-class FolderSize(NamedTuple):
-    name: str
-    files: int
-    bytes: int
-
-
-class DiskUse(NamedTuple):
-    free: int  # bytes
-    total: int
-    folders: list[FolderSize]  # the largest first
-    cut: bool  # there are more files than were counted
-    copies: list[str]  # what synchronisers and colliding saves left beside files
 
 
 class Overview(NamedTuple):
@@ -373,46 +357,5 @@ def _look_at_machine(memory: Memory) -> _Machine:
     known = _known.get(root)
     if known is None or now - known.at > _AGE:
         jobs = schedules.find_jobs(memory.env.get("XDG_CONFIG_HOME"))
-        known = _known[root] = _Machine(now, _measure(memory), jobs)
+        known = _known[root] = _Machine(now, measure(memory), jobs)
     return known
-
-
-def _measure(memory: Memory) -> DiskUse:
-    home, root = memory.home, memory.home.root
-    while not os.path.isdir(root) and root != os.path.dirname(root):
-        root = os.path.dirname(root)
-    use = shutil.disk_usage(root)
-    folders, left = [], _MOST
-    try:
-        names = sorted(os.listdir(home.root))
-    except OSError:
-        names = []
-    for name in names:
-        found = _add_up(home.path(name), left)
-        left -= found[0]
-        folders.append(FolderSize(name, *found))
-    folders.sort(key=lambda one: -one.bytes)
-    kept = [*page_files.find_copies(home)] if names else []
-    beside = {home.path("pins"), os.path.dirname(reminders_file.locate(home, memory.env))}
-    for folder in sorted(filter(os.path.isdir, beside)):
-        full = (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
-        kept += [one for one in full if one.endswith(".md") and copies.is_copy(one)]
-    short = (one.removeprefix(f"{home.root}{os.sep}") for one in kept)
-    return DiskUse(use.free, use.total, folders, left <= 0, list(dict.fromkeys(short)))
-
-
-def _add_up(path: str, most: int) -> tuple[int, int]:
-    """Files and their bytes, of a file or of a folder; links are not followed."""
-    count = total = 0
-    if not os.path.isdir(path) or os.path.islink(path):
-        return 1, os.lstat(path).st_size
-    for folder, _, names in os.walk(path):
-        for name in names:
-            if count >= most:
-                return count, total
-            try:
-                total += os.lstat(os.path.join(folder, name)).st_size
-                count += 1
-            except OSError:
-                continue
-    return count, total

@@ -8,7 +8,7 @@ import board_home
 import pytest
 import scene
 import vault
-from plainmind.board import checks
+from plainmind.board import checks, disk_use
 from plainmind.board.pages import health as page
 from plainmind.ground import schedules, zone
 from plainmind.ground.nights import Nights
@@ -32,7 +32,7 @@ def machine(monkeypatch, tmp_path):
     """A machine with all jobs in its crontab, and much room."""
     monkeypatch.setattr(schedules, "read_crontab", lambda: CRONTAB)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: checks_use(10**11))
+    monkeypatch.setattr(disk_use.shutil, "disk_usage", lambda path: checks_use(10**11))
     monkeypatch.setattr(checks, "_known", {})
     monkeypatch.setattr(checks.zone, "find_machines", lambda variable: "GB")
     return monkeypatch
@@ -221,7 +221,7 @@ def test_launch_agents_and_units_are_schedules_too(home, machine, tmp_path):
 
 @pytest.mark.parametrize(("free", "state"), [(5e10, "ok"), (5e8, "warning"), (5e7, "failed")])
 def test_the_disk(home, machine, free, state):
-    machine.setattr(checks.shutil, "disk_usage", lambda path: checks_use(int(free)))
+    machine.setattr(disk_use.shutil, "disk_usage", lambda path: checks_use(int(free)))
     assert look(home)["Disk"][0] == state
 
 

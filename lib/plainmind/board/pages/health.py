@@ -6,6 +6,7 @@ from typing import Any
 from ...ground import zone
 from ...memory import Memory
 from .. import checks
+from ..disk_use import FolderSize
 from . import reminders
 
 SHOWN = 8  # folders
@@ -18,7 +19,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     folders = found.disk.folders
     if rest := folders[SHOWN:]:
         total = sum(one.files for one in rest), sum(one.bytes for one in rest)
-        folders = [*folders[:SHOWN], checks.FolderSize("everything else", *total)]
+        folders = [*folders[:SHOWN], FolderSize("everything else", *total)]
     return {
         "concerns": concerns,
         "well": [one for one in found.checks if one not in concerns],
