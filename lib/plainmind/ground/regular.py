@@ -21,13 +21,15 @@ _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: what is opened to go on from, or to be named by its descriptor, whatever its mode forbids
 PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 
-_guarded: set[str] = set()  # memory folders, by their real path
+_roots: set[str] = set()  # memory folders
+_guarded: set[str] = set()  # the same, by their real path
 #: where their `.env` leads: name -> real paths
 _told: dict[str, set[str]] = {}
 
 
 def guard(root: str) -> None:
     """Let no memory folder's secrets be opened as a file of it, by whatever name or link."""
+    _roots.add(root)
     _guarded.add(os.path.realpath(root))
     real = os.path.realpath(os.path.join(root, ".env"))
     _told.setdefault(os.path.basename(real), set()).add(real)
@@ -48,7 +50,9 @@ def open_file(path: str, *, secret: bool = False) -> BinaryIO:
         if error.errno != errno.ELOOP:
             raise
         fd, linked = os.open(path, _READ), True
-    return _check_file(fd, path, secret, linked)
+    folder, _, name = path.rpartition(os.sep)
+    asked_for = not linked and folder in _roots and is_secret(name)  # by its own name
+    return _check_file(fd, path, secret or asked_for, linked)
 
 
 def open_file_below(root: str, part: str) -> BinaryIO:

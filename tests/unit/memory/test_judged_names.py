@@ -126,8 +126,9 @@ def test_where_the_system_does_not_tell_the_name_of_a_file(home, monkeypatch, op
 
 
 def test_hidden_files_that_hold_no_secret_are_read(home):
-    """What a change of a file is made with, and what is hidden elsewhere than at the top."""
-    for name in (".config.toml.1.tmp", "work/.hidden"):
+    """What a change of a file is made with, what is hidden elsewhere than at the top, and what is
+    asked for by its own name."""
+    for name in (".config.toml.1.tmp", "work/.hidden", ".lock"):
         files.replace(home.path(name), b"x")
         assert files.read(home.path(name)) == b"x"
 
