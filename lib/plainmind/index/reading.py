@@ -103,7 +103,7 @@ def window(
         stat = os.stat(full)
     except FileNotFoundError:
         return None
-    if not S_ISREG(stat.st_mode):
+    if not S_ISREG(stat.st_mode) or not os.access(full, os.R_OK):
         return None
     new = WindowState(path, "/".join(path.split("/")[1:3]))
     # an append makes a window longer; another file in its place, or another content of that length,
@@ -113,7 +113,7 @@ def window(
     start = known.last_offset if known and goes_on else 0
     try:
         data = files.read(full, start)
-    except PermissionError:  # closed, or a file of secrets (ground.regular)
+    except PermissionError:  # it is one of secrets (ground.regular)
         return None
     again = known is not None and not _is_known(data, start, known)
     if again and start:
