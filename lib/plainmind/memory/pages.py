@@ -1,6 +1,6 @@
 """What is known: pages for a text, and the graph."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from ..formats.page import triple
@@ -21,8 +21,9 @@ def recall(
     budget: int | None,
     each: int | None,
     lexical: bool = False,
+    mask: Callable[[str], str] | None = None,
 ) -> Report:
-    """The pages for a text as they are to be printed."""
+    """The pages for a text as they are to be printed, masked before they are cut with a `mask`."""
     policy = ranking.Policy.of(memory.settings)
     policy = policy._replace(
         k=k or policy.k, budget=budget or policy.budget, each=each or policy.each
@@ -32,7 +33,7 @@ def recall(
         with index:
             query = moments.prepare_query(memory, index, text, lexical)
             known = ranking.search(query, index, policy)
-    return page_report.make(known, policy, form)
+    return page_report.make(ranking.mask_texts(known, mask) if mask else known, policy, form)
 
 
 def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:

@@ -94,6 +94,28 @@ class Knowledge(NamedTuple):
 NOTHING = Knowledge([], [], [], [], [], {}, {})
 
 
+def mask_texts(known: Knowledge, mask: Callable[[str], str]) -> Knowledge:
+    """The same with its texts masked while they are whole: a part that is cut out of one, or a
+    passage of it, no longer shows that it is of a secret. `mask` keeps every line in its place."""
+    bodies = {id: mask(body) for id, body in known.body.items()}
+
+    def mask_passage(id: int, text: str) -> str:
+        before, line, _ = known.body[id].partition(text)
+        if not line:
+            return mask(text)  # not as it stands in the body
+        first = before.count("\n")
+        lines = bodies[id].split("\n")[first : first + text.count("\n") + 1]
+        return "\n".join(lines)
+
+    passages = {
+        id: [(line, mask_passage(id, text), fit) for line, text, fit in found]
+        if bodies[id] != known.body[id]
+        else found
+        for id, found in known.passages.items()
+    }
+    return known._replace(body=bodies, passages=passages)
+
+
 class PageSource(Protocol):
     """What is known of pages (index.engine.Index)."""
 

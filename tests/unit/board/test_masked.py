@@ -59,6 +59,14 @@ def test_no_half_of_a_secret_is_shown_of_the_log(memory, text):
     assert find_leaks(show_page(memory, "log", q="zebra")) == []
 
 
+@pytest.mark.parametrize("before", [0, 1, 20])
+def test_no_middle_of_a_key_is_found_among_pages(memory, before):
+    """The passage that fits best is shown, and its key begins in another one."""
+    put(memory, f"{'First. ' * before}\n\n{PEM}\nzebra zebra\n" + "Last. " * 400)
+    html = show_page(memory, "knowledge", q="zebra")
+    assert "esc" in html and find_leaks(html) == []
+
+
 def test_a_key_in_an_agents_log_is_known_by_a_header_that_is_further_up(memory):
     from plainmind.truth.work import sessions
 

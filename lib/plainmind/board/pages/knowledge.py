@@ -125,8 +125,9 @@ def _search(memory: Memory, library: Library, text: str) -> dict[str, Any]:
     remarks: list[str] = []
     asked = memory._replace(say=remarks.append)
     form = Form(inject=False, explain=False, budget=1000, most_each=250)
+    mask = memory.env.mask
     with _searching:
-        found = knowledge.recall(asked, text, form, k=None, budget=None, each=None)
+        found = knowledge.recall(asked, text, form, k=None, budget=None, each=None, mask=mask)
     hits = []
     for hit in found.records:
         known = library.pages.get(hit["path"])
