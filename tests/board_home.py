@@ -6,6 +6,7 @@ are told below, or look who counts them.
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -323,20 +324,46 @@ def read_records(data: bytes) -> list[Any]:
     return [json.loads(line) for line in data.splitlines()]
 
 
-def show_page(memory: Memory, name: str, part: str = "", *, live: bool = True, **query: str) -> str:
-    """The HTML of a page, as a board gives it, or as a file of one that was published."""
+def digest_truth(home: Home) -> dict[str, tuple[int, bytes]]:
+    """Each file of the memory folder but the index: when it was written, and what it holds."""
+    found = {}
+    for base, folders, names in os.walk(home.root):
+        folders[:] = [name for name in folders if os.path.join(base, name) != home.index]
+        for name in names:
+            path = os.path.join(base, name)
+            with open(path, "rb") as file:
+                found[path] = os.fstat(file.fileno()).st_mtime_ns, file.read()
+    return found
+
+
+def show_page(
+    memory: Memory, name: str, part: str = "", /, *, live: bool = True, links: Any = None,
+    **query: str,
+) -> str:  # fmt: skip
+    """The HTML of a page, as a board gives it, or as a file of one that was published. `links`:
+    where else its links lead."""
     from plainmind.board import pages, rendering
     from plainmind.board.links import FileLinks, LiveLinks
 
-    page = pages.find_page(name)
-    data = rendering.show(page.module.read(memory, part, query), memory.env.mask)
-    links = LiveLinks() if live else FileLinks({(each.name, "") for each in pages.PAGES})
-    mask = memory.env.mask
+    page, mask = pages.find_page(name), memory.env.mask
+    data = rendering.show(page.module.read(memory, part, query), mask)
+    if links is None:
+        links = LiveLinks() if live else FileLinks({(each.name, "") for each in pages.PAGES})
     return rendering.render(page, data, links, memory.now(), part=part, mask=mask)
 
 
 def find_harm(html: str) -> list[str]:
     """What of HOSTILE a browser or a terminal would obey in a page, or should not be told."""
-    harmful = ("<script id", "onerror=", "\x1b", "\x07", "\u202e", "\u2066", "\u200b", SECRET)
-    shown = html.replace("&lt;img src=x onerror=", "")
+    harmful = (
+        "<script id",
+        "<img",
+        "onerror=",
+        "\x1b",
+        "\x07",
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        SECRET,
+    )
+    shown = re.sub("</?mark>", "", html).replace("&lt;img src=x onerror=", "")
     return [text for text in (*harmful, 'href="javascript:', "49 ") if text in shown]

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import forks
 import pytest
@@ -133,6 +134,18 @@ def check_ids(page) -> list[str]:
     """Ids that two elements have: a live update would take one for the other."""
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
     return [f"twice: #{id}" for id in sorted({id for id in ids if ids.count(id) > 1})]
+
+
+def check_links(page) -> list[str]:
+    """Links of a page that was opened as a file which lead to no file, or to no place in itself."""
+    here, dead = urlsplit(page.url), []
+    for link in page.locator("a[href]").evaluate_all("all => all.map((one) => one.href)"):
+        to = urlsplit(link)
+        is_there = to.scheme != "file" or os.path.exists(unquote(to.path))
+        if is_there and to.fragment and (to.scheme, to.path) == (here.scheme, here.path):
+            is_there = page.evaluate("id => !!document.getElementById(id)", unquote(to.fragment))
+        dead += [] if is_there else [f"dead: {link}"]
+    return dead
 
 
 class Board:

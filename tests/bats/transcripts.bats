@@ -58,6 +58,19 @@ play() {
   "$PYTHON" "$BATS_TEST_DIRNAME/transcript" right.txt
 }
 
+@test "a transcript is not played outside of a test's folder" {
+  printf '%s\n' '$ echo x > "$MIND_HOME/written"' > some.txt
+  MIND_HOME="$BATS_TEST_TMPDIR/home" run "$PYTHON" "$BATS_TEST_DIRNAME/transcript" some.txt
+  [ "$status" -eq 1 ]
+  for room in '' "$BATS_TEST_TMPDIR/home/below"; do
+    BATS_TEST_TMPDIR=$room run "$PYTHON" "$BATS_TEST_DIRNAME/transcript" some.txt
+    [ "$status" -eq 2 ]
+  done
+  unset MIND_HOME
+  run "$PYTHON" "$BATS_TEST_DIRNAME/transcript" some.txt
+  [ "$status" -eq 2 ]
+}
+
 # what no transcript can show of the commands that write pages
 
 @test "mem-note, mem-audit: a reader that went away is no failure, and the page is there" {

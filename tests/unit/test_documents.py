@@ -73,7 +73,7 @@ def replay(document, folder):
     subprocess.run(
         [PYTHON, os.path.join(ROOT, "tests", "bats", "transcript"), played],
         cwd=folder / "work",
-        env=env | {"MIND_HOME": str(folder / "work" / "data")},
+        env=env | {"MIND_HOME": str(folder / "work" / "data"), "BATS_TEST_TMPDIR": str(folder)},
         check=True,
     )
     with open(played, encoding="utf-8") as file:

@@ -2,7 +2,6 @@
 and nothing is written by looking."""
 
 import asyncio
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ import asking
 import pytest
 from anyio.to_thread import current_default_thread_limiter
 from asking import ask, make_board
-from board_home import fill, open_memory, read_records
+from board_home import digest_truth, fill, open_memory, read_records
 from plainmind.board import application, changes
 from plainmind.board.pages import PAGES, find_page
 from plainmind.ground import files
@@ -23,7 +22,7 @@ from plainmind.index import page_reading, reading, work_reading
 from plainmind.index.sqlite import opening
 from plainmind.index.sqlite.index_file import IndexFile
 from plainmind.truth.work import journal, sessions
-from scene import NOW, TIME
+from scene import NOW, PATIENCE, TIME
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -145,17 +144,6 @@ def test_an_award_is_a_line_of_the_journal_and_seen_at_once(app, home, monkeypat
     assert refused.status == 403
 
 
-def digest_of_truth(home):
-    """All that is in the memory folder but the index."""
-    made = hashlib.sha256()
-    for base, folders, names in os.walk(home.root):
-        folders[:] = sorted(name for name in folders if name != "index")
-        for name in sorted(names):
-            with open(os.path.join(base, name), "rb") as file:
-                made.update(f"{base}/{name}".encode() + file.read())
-    return made.hexdigest()
-
-
 def ask_everything(app):
     for address in (*ADDRESSES, *API):
         answer = ask(app, address)
@@ -165,9 +153,9 @@ def ask_everything(app):
 
 def test_looking_writes_nothing(app, home, monkeypatch):
     """Nor does it need to, where the folder cannot be written and has no index."""
-    before, real = digest_of_truth(home), os.access
+    before, real = digest_truth(home), os.access
     found = ask_everything(app)
-    assert digest_of_truth(home) == before
+    assert digest_truth(home) == before
     shutil.rmtree(home.index)
 
     def access(path, how):
@@ -175,7 +163,7 @@ def test_looking_writes_nothing(app, home, monkeypatch):
 
     monkeypatch.setattr(os, "access", access)
     assert ask_everything(make_board(lambda: open_memory(home))) == found
-    assert digest_of_truth(home) == before and not os.path.exists(home.index)
+    assert digest_truth(home) == before and not os.path.exists(home.index)
 
 
 def test_a_folder_that_is_not_there_is_not_made(home):
@@ -307,7 +295,7 @@ def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
         # what nobody asks for is not looked at, and makes no answer another
         asked = [board.answer_page(PAGES[0], "", {"x": str(n)}, "") for n in range(8)]
         tasks = [asyncio.create_task(one) for one in asked]
-        await asyncio.sleep(0.3)  # by when all of them have asked
+        await asyncio.sleep(0)  # by when all of them have asked
         begun.set()
         assert [(await task).status_code for task in tasks] == [200] * 8
 
@@ -318,7 +306,7 @@ def test_who_asks_at_once_for_the_same_is_given_the_same(home, monkeypatch):
 def test_slow_pages_keep_no_other_from_being_made(home, monkeypatch):
     """However many are asked for: who waits holds no thread, nor do those of one page all."""
     app, released = make_board(lambda: open_memory(home)), threading.Event()
-    monkeypatch.setattr(SESSIONS.module, "read", lambda *given: released.wait(20))
+    monkeypatch.setattr(SESSIONS.module, "read", lambda *given: released.wait(2 * PATIENCE))
 
     async def ask_all() -> None:
         current_default_thread_limiter().total_tokens = application.THREADS
@@ -326,7 +314,7 @@ def test_slow_pages_keep_no_other_from_being_made(home, monkeypatch):
         await asyncio.sleep(0.1)
         try:
             for path in ("/health", "/api/agents", "/static/board.css"):
-                assert (await asyncio.wait_for(_ask(app, path), 10)).status == 200
+                assert (await asyncio.wait_for(_ask(app, path), PATIENCE)).status == 200
         finally:
             released.set()
             await asyncio.gather(*slow)

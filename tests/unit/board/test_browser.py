@@ -1,13 +1,21 @@
 """The board in a real browser: what a person sees, hears and does there."""
 
-import os
 import time
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from board_home import fill
-from browsing import PHONE, WIDE, Board, browsing, check_access, check_ids, check_width, open_page
+from browsing import (
+    PHONE,
+    WIDE,
+    Board,
+    browsing,
+    check_access,
+    check_ids,
+    check_links,
+    check_width,
+    open_page,
+)
 from plainmind.board import publishing, rendering
 from plainmind.board.pages import PAGES
 from plainmind.ground.paths import Home
@@ -365,11 +373,15 @@ def test_files_are_pages_too(memory, open_at, tmp_path):
             bare.goto(f"file://{tmp_path}/{name}")
             assert bare.locator("figure details[open]").count() == plots, name
         drawn += plots
-        for link in page.locator("a[href]").evaluate_all("all => all.map((one) => one.href)"):
-            path = unquote(urlsplit(link).path)
-            assert not link.startswith("file:") or os.path.exists(path), (name, link)
+        assert check_links(page) == [], name
     assert page.complaints + bare.complaints == []
     assert drawn
+    (tmp_path / "dead.html").write_text(
+        '<a href="gone.html#a">a</a> <a href="#gone">b</a> <a href="index.html#content">c</a>'
+    )
+    page.goto(f"file://{tmp_path}/dead.html")
+    dead = [one.rpartition("/")[2] for one in check_links(page)]
+    assert dead == ["gone.html#a", "dead.html#gone"]
 
 
 # --- the graph

@@ -119,4 +119,4 @@ def test_no_half_of_a_secret_is_shown_of_a_line_that_is_no_reminder(memory):
 def test_no_text_takes_long_to_link(piece):
     start = time.process_time()
     link_refs(LiveLinks(), piece * (200_000 // len(piece)))
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 5  # 0.2 and less

@@ -5,8 +5,7 @@ import shutil
 
 import board_home
 import pytest
-from plainmind.board import checks, rendering
-from plainmind.board.links import LiveLinks
+from plainmind.board import checks
 from plainmind.board.pages import PAGES
 from plainmind.board.pages import log as log_page
 from plainmind.ground import clock, files, zone
@@ -67,8 +66,7 @@ def show_all(home: Home, now: int = board_home.NOW) -> dict[str, str]:
         if page.name in ("sessions", "knowledge"):
             parts += [next(iter(page.module.list_parts(memory)))]
         for part in parts:
-            data = rendering.show(page.module.read(memory, part, {}), memory.env.mask)
-            html = rendering.render(page, data, LiveLinks(), memory.now(), part=part)
+            html = board_home.show_page(memory, page.name, part)
             shown[page.name] = shown.get(page.name, "") + html
     return shown
 

@@ -209,7 +209,7 @@ PIECES = [
 
 
 def test_no_text_takes_long():
-    """Not of any literal, many times: 200 kB in a fraction of a second."""
+    """Not of any literal, many times: 200 kB take 0.1 s, and half a minute what is quadratic."""
     from time import process_time
 
     mask, slow = Mask(VALUES), []
@@ -218,5 +218,5 @@ def test_no_text_takes_long():
         start = process_time()
         mask(text)
         mask.find_safe(text + "!", 0)
-        slow += [piece] if process_time() - start > 0.5 else []
+        slow += [piece] if process_time() - start > 3 else []
     assert not slow
