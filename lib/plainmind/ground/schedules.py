@@ -29,7 +29,8 @@ class InstalledJob(NamedTuple):
 
 def find_jobs(config: str = "") -> list[InstalledJob]:
     """Our jobs, of whichever checkout. `config`: XDG_CONFIG_HOME, if it is set."""
-    found = [InstalledJob(job, "crontab") for job in JOBS if _is_in(job, read_crontab())]
+    lines = read_crontab()
+    found = [InstalledJob(job, "crontab") for job in JOBS if _is_in(job, lines)]
     folder = os.path.expanduser(AGENTS)
     agents = ((job, os.path.join(folder, name)) for job, name in JOBS.items())
     found += [InstalledJob(job, path) for job, path in agents if os.path.exists(path)]

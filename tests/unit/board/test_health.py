@@ -18,13 +18,12 @@ from scene import NOW, TIME
 
 DAY = board_home.DAY
 find_machines = zone.find_machines
-CRONTAB = [
-    "* * * * * '/home/ann/plain mind/bin'/remind-scan --home '/home/ann/mind'",
-    "* * * * * '/home/ann/plain mind/bin'/mem-embed --quiet --home '/home/ann/mind'",
-    "17 * * * * '/home/ann/plain mind/bin'/mem-lint --logs --nightly --home '/home/ann/mind'",
-    "27 * * * * '/home/ann/plain mind/bin'/mem-lint --prune --apply --nightly --home '/x'",
-    "37 * * * * '/home/ann/plain mind/bin'/mem-lint --nightly --home '/home/ann/mind'",
-]
+with open(os.path.join(scene.ROOT, "cron", "plainmind.cron")) as shipped:
+    CRONTAB = [
+        line.replace("@BIN@", "'/home/ann/plain mind/bin'").replace("@HOME@", "'/home/ann/mind'")
+        for line in shipped.read().splitlines()
+        if not line.startswith("#")
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -206,8 +205,17 @@ def test_who_has_a_scheduler_of_their_own_is_left_alone(home, machine, days, sta
     assert look(home)["Schedules"][0] == state
 
 
+def test_the_crontab_is_read_once(machine):
+    looks = []
+    machine.setattr(schedules, "read_crontab", lambda: looks.append(1) or CRONTAB)
+    assert len(schedules.find_jobs()) == 5
+    assert looks == [1]
+
+
 def test_launch_agents_and_units_are_schedules_too(home, machine, tmp_path):
     machine.setattr(schedules, "read_crontab", list)
+    shipped = {name for name in os.listdir(f"{scene.ROOT}/launchd") if name.endswith(".plist")}
+    assert {*schedules.JOBS.values()} == shipped
     for name in [*schedules.JOBS.values()][:5]:
         path = tmp_path / "Library" / "LaunchAgents" / name
         path.parent.mkdir(parents=True, exist_ok=True)
