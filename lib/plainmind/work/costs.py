@@ -63,7 +63,7 @@ def _to_record(row: dict[str, Any], unpriced: dict[tuple, int]) -> dict[str, Any
     return dict(zip(KEYS, (*key, *sums, unpriced.get(key, 0))))
 
 
-def read_decisions(opened: "Iterator[Index]", now: int, count: int = DAYS) -> list[dict[str, Any]]:
+def count_decisions(opened: "Iterator[Index]", now: int, count: int = DAYS) -> list[dict[str, Any]]:
     """How many tasks of the last so many days agent-route sent where, by which rule: decision,
     rule, count; most first."""
     periods = list_days(now, count)

@@ -14,6 +14,7 @@ from plainmind.ground.errors import Usage
 from plainmind.ground.paths import Home
 from plainmind.memory import Memory
 from plainmind.truth.work import journal
+from plainmind.work import costs
 from scene import NOW, TIME
 
 #: of the journal, each a day after the one before; the last is today
@@ -53,8 +54,11 @@ def add(records: list, name: str):
     return pytest.approx(fsum(values)) if values else None
 
 
-def test_what_the_command_prints_is_what_the_index_has(memory, ask):
+def test_what_the_command_prints_is_what_the_index_has(memory, ask, command):
     records, rows = ask(3650), []
+    manual = command("work-log", "--help", home=memory.home).decode()
+    assert {(*record,) for record in records} == {costs.KEYS}
+    assert ", ".join(costs.KEYS) in manual
     for index in memory.opened():
         with index:
             rows = index.work_rows("llm_usage")

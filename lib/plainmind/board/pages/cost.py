@@ -39,7 +39,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         "money": pivot.by_day(shown, days, "model", "cost") if total.cost else None,
         "tokens": pivot.by_day(tokens, days, "kind", "tokens") if total.tokens else None,
         "decisions": attempt(
-            lambda: costs.read_decisions(memory.opened(), now, count), [], problems
+            lambda: costs.count_decisions(memory.opened(), now, count), [], problems
         ),
     }
 
