@@ -258,6 +258,12 @@ def identify(found: os.stat_result) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+def state_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Inode, time and size, with the time of the change, which nobody can set back: what an answer
+    about a file holds for."""
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
 def close(fd: int) -> None:
     """What was fsynced is on disk, whatever close says: a failure here would take back what is
     there."""

@@ -123,7 +123,7 @@ def window(
     blocks = blocks[1:] if state.events else blocks  # the event read last
     end = blocks[-1].end if blocks else state.read_to
     trusted = not start and clock.system_now() * 1_000_000 - stat.st_ctime_ns > UNSETTLED
-    inode, modified, changed, size = state_of(stat)
+    inode, modified, changed, size = files.state_of(stat)
     state = state._replace(
         inode=inode,
         modified=modified,
@@ -325,14 +325,9 @@ def _times_or_none(path: str) -> int | None:
         return None
 
 
-def state_of(stat: os.stat_result) -> tuple[int, int, int, int]:
-    """A FileState, as a plain tuple."""
-    return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
-
-
 def _state_or_zeros(path: str) -> list[int]:
     try:
-        return list(state_of(os.stat(path)))
+        return list(files.state_of(os.stat(path)))
     except FileNotFoundError:
         return [0, 0, 0, 0]
 
@@ -370,7 +365,7 @@ def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[Page
             continue
         known_state = before.pop(path, None)
         try:
-            state = FileState(*state_of(entry.stat()))
+            state = FileState(*files.state_of(entry.stat()))
         except FileNotFoundError:  # gone meanwhile
             continue
         if state != known_state:

@@ -21,7 +21,7 @@ from ..team import teams
 from ..team.teams import Team
 from ..truth.work import journal as journal_file
 from ..truth.work import sessions
-from .reading import UNSETTLED, FileState, state_of
+from .reading import UNSETTLED, FileState
 
 _TAIL = 256  # bytes before what is new that must be what they were
 _PIECE = 1 << 20
@@ -76,7 +76,7 @@ def is_journal_new(home: Home, known: JournalState) -> bool:
     """Whether the journal has to be looked at: it is not the file that was read, or not as it
     was."""
     try:
-        there = state_of(os.stat(home.path(PATH), follow_symlinks=False))
+        there = files.state_of(os.stat(home.path(PATH), follow_symlinks=False))
     except OSError:
         there = (0, 0, 0, 0)
     return there != known[:4]
@@ -104,7 +104,7 @@ def open_journal(
 
 def _look(file: BinaryIO, known: JournalState, thorough: bool) -> JournalReading:
     there = os.fstat(file.fileno())
-    inode, modified, changed, size = state_of(there)
+    inode, modified, changed, size = files.state_of(there)
     appended = inode == known.inode and (modified == known.modified or size > known.size)
     # whoever sets a time back leaves another time of the change
     whole = thorough or not appended or known.changed not in (0, changed) and size == known.size
@@ -181,7 +181,7 @@ def changed_states(
         for agent in sessions.list_agents(home, id):
             path = f"work/{id}/{agent}.json"
             try:
-                state = FileState(*state_of(os.stat(home.path(path))))
+                state = FileState(*files.state_of(os.stat(home.path(path))))
             except OSError:  # gone meanwhile, or a link to nothing
                 continue
             if before.pop(path, None) != state or thorough:
@@ -220,7 +220,7 @@ def _time(state: State, key: str) -> str | None:
 def teams_state(home: Home) -> list[int]:
     """What tells that a person's teams.toml changed; JSON."""
     try:
-        return list(state_of(os.stat(home.path(teams.PATH))))
+        return list(files.state_of(os.stat(home.path(teams.PATH))))
     except OSError:
         return [0, 0, 0, 0]
 

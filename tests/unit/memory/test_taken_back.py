@@ -537,7 +537,7 @@ CONTROLS = {
     "the time of change": (
         [
             (reading, "changed_windows", look_without_change),
-            (reading, "state_of", lambda s: (s.st_ino, s.st_mtime_ns, s.st_mtime_ns, s.st_size)),
+            (files, "state_of", lambda s: (s.st_ino, s.st_mtime_ns, s.st_mtime_ns, s.st_size)),
         ],
         [W.edit, W.edit, W.edit, W.edit],
     ),

@@ -37,7 +37,7 @@ class Summaries:
         self, complain: Callable[[Failure], None], mask: Mask, home: Home, path: str
     ) -> overview.Summary:
         full = home.path(path)
-        state = _state_of(os.stat(full))
+        state = files.state_of(os.stat(full))
         known = self._known.get(full)
         if known and known[0] == state and known[1] is mask:
             return known[2]
@@ -110,10 +110,6 @@ class Outlines:
         return WindowPart(decoded, first, len(outline.offsets), outline.gaps)
 
 
-def _state_of(found: os.stat_result) -> State:
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
 def _read(
     file: BinaryIO, outline: _Outline, first: int, end: int
 ) -> list[events.RawEvent | events.Gap]:
@@ -127,7 +123,7 @@ def _read(
 
 def _outline(file: BinaryIO, known: _Outline | None) -> _Outline:
     """The outline of a window; of one that grew, only what came is parsed."""
-    state = _state_of(os.fstat(file.fileno()))
+    state = files.state_of(os.fstat(file.fileno()))
     if known and known.state == state:
         return known
     file.seek(0)

@@ -57,11 +57,9 @@ class KnownPages:
         states: list[tuple[str, State]] = []
         for path, entry in page_files.list_entries(home, page_files.KNOWLEDGE):
             try:
-                found = entry.stat()
+                states.append((path, files.state_of(entry.stat())))
             except OSError:  # gone meanwhile
                 continue
-            state = found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-            states.append((path, state))
         library = self._library
         if library and library[0] == states:
             return library[1]
