@@ -76,6 +76,8 @@ def _local(instant: int) -> str:
 
 #: of the JSON object of a reminder, in every command
 KEYS = ("id", "date", "time", "recur", "msg", "line", "next", "next_utc")
+#: and of one that was due (past)
+PAST_KEYS = ("id", "msg", "recur", "due", "due_utc", "state", "at", "waits")
 
 
 def to_record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
@@ -105,9 +107,6 @@ def tell_instant(instant: int) -> tuple[str, str]:
     return to_local(instant).isoformat(timespec="minutes"), clock.to_text(instant)[:16] + "Z"
 
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
 def describe_recurrence(reminder: Reminder) -> str:
     """How often, in words: `every day`, `every Monday`, `every month on the 31st or the last day`,
     `every year on 29 February, else on the 28th`; '' for once."""
@@ -117,7 +116,7 @@ def describe_recurrence(reminder: Reminder) -> str:
     if reminder.recur == "daily":
         return "every day"
     if reminder.recur == "weekly":
-        return f"every {_DAYS[date.weekday()]}"
+        return f"every {date:%A}"
     if reminder.recur == "monthly":
         last = " or the last day" if date.day > 28 else ""
         return f"every month on the {date.day}{_ending(date.day)}{last}"

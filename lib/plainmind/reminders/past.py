@@ -9,15 +9,13 @@ from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import Failure
 from ..ground.paths import Home
-from .agenda import tell_instant
+from .agenda import PAST_KEYS, tell_instant
 from .delivery import ScanSetup
 from .journal import DONE, FAILED, INTENT, KEPT, SENT, Occurrence
 from .messages import Due
 from .overdue import find_single
 from .scan import Scan
 
-#: of the JSON object of what was due
-KEYS = ("id", "msg", "recur", "due", "due_utc", "state", "at", "waits")
 _STATES = {INTENT: "in doubt", FAILED: "failed", SENT: "sent", DONE: "sent"}
 
 
@@ -76,12 +74,12 @@ def _name_state(due: Due) -> str:
 
 
 def to_record(one: PastReminder) -> dict[str, Any]:
-    """Its JSON object (KEYS)."""
+    """Its JSON object (PAST_KEYS)."""
     local, utc = tell_instant(one.due)
     recur = one.reminder.recur if one.reminder else None
     at = clock.to_text(one.at) if one.at else None
     id = "" if " " in one.occurrence.id else one.occurrence.id  # the scan's name for one without
-    return dict(zip(KEYS, (id, one.msg or None, recur, local, utc, one.state, at, one.waits)))
+    return dict(zip(PAST_KEYS, (id, one.msg or None, recur, local, utc, one.state, at, one.waits)))
 
 
 def to_row(one: PastReminder) -> str:

@@ -9,7 +9,7 @@ from plainmind.board.pages import reminders as page
 from plainmind.formats.reminder import reminder as grammar
 from plainmind.ground import clock, zone
 from plainmind.ground.errors import BadData
-from plainmind.reminders import agenda, past
+from plainmind.reminders import agenda
 from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 from scene import NOW, TIME
 
@@ -50,7 +50,7 @@ def test_it_says_what_the_commands_print(filled, command):
     ahead = [one for one in printed() if one["next_utc"] >= TIME[:16]]
     assert [{key: one[key] for key in keys} for one in found["coming"]] == ahead
     assert len(printed()) == len(ahead) + 1  # what is late is told once, below
-    said = [{key: one[key] for key in past.KEYS} for one in found["past"]]
+    said = [{key: one[key] for key in agenda.PAST_KEYS} for one in found["past"]]
     assert sorted(said, key=lambda one: one["due"], reverse=True) == printed("--past")
     assert [one["state"] for one in said if one["waits"]] == ["failed", "in doubt"]
     checked = [(one["ref"], one["reason"]) for one in printed("--check", code=1)]

@@ -5,7 +5,6 @@
 
 Places and numbers alone, no text. The files age out by retention, and are not synced."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -168,12 +167,8 @@ def _read(name: str, start: int = 0) -> bytes:
 
 def _parse(data: bytes) -> Iterator[GivenTurn]:
     """The turns of whole lines; what somebody else wrote there is passed over."""
-    for line in data.split(b"\n"):
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict) and _is_time(value.get("time")):
+    for value in maintenance.parse_lines(data):
+        if _is_time(value.get("time")):
             pages, events = value.get("pages"), value.get("events")
             yield GivenTurn(
                 value["time"], str(value.get("message", "")),

@@ -196,11 +196,15 @@ def list_monthly(home: Home, prefix: str) -> list[str]:
 
 
 def _lines(name: str) -> Iterator[dict[str, Any]]:
-    """Every line that is an object; a torn one is passed over."""
     try:
         data = files.read(name)
     except FileNotFoundError:
         return
+    yield from parse_lines(data)
+
+
+def parse_lines(data: bytes) -> Iterator[dict[str, Any]]:
+    """Every line that is an object; a torn one is passed over."""
     for row in data.split(b"\n"):
         try:
             value = json.loads(row)
