@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .. import __version__
 from ..ground import clock, errors, schedules, zone
-from ..ground.errors import Failure, Usage
+from ..ground.errors import Usage
 from ..ground.nights import Nights
 from ..ground.outages import Outages
 from ..ground.paths import CHECKOUT
@@ -129,11 +129,10 @@ def _count_now(memory: Memory, state: str) -> _Indexed:
     heard = memory._replace(say=said.append)
 
     def ask(subject: str, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        try:
-            return question()
-        except (Failure, OSError) as error:
-            failures.append(HealthCheck(subject, FAILED, str(error), "mem-index --status"))
-            return {}
+        problems: list[str] = []
+        found = attempt(question, {}, problems)
+        failures.extend(HealthCheck(subject, FAILED, one, "mem-index --status") for one in problems)
+        return found
 
     counts = ask("Index", lambda: care.state(heard))
     vectors = ask("Vectors", lambda: embedding.status(heard, served=True)) if counts else {}

@@ -15,7 +15,7 @@ def attempt(make: Callable[[], Made], instead: Any, problems: list[str]) -> Made
     try:
         return make()
     except (Failure, OSError) as error:
-        text = str(files.to_failure(error) if isinstance(error, OSError) else error)
+        text = str(files.to_failure(error))
         if text not in problems:
             problems.append(text)
         return instead

@@ -54,7 +54,7 @@ def _list_wanted(
             try:
                 parts = [part for part in page.module.list_parts(memory) if part]
             except (Failure, OSError) as error:
-                report(_to_failure(error))
+                report(files.to_failure(error))
                 continue
             yield from ((page, part) for part in parts if memory.env.mask(part) == part)
 
@@ -67,15 +67,11 @@ def _render(
         mask = memory.env.mask
         return rendering.render(page, data, links, memory.now(), part=part, mask=mask)
     except (Failure, OSError) as error:
-        failure = _to_failure(error)
+        failure = files.to_failure(error)
         if not (part and isinstance(failure, NoInput)):  # gone since it was listed
             report(failure)
         told = rendering.show(str(failure), memory.env.mask)
         return rendering.render_message("Not found", told, links, memory.now())
-
-
-def _to_failure(error: Failure | OSError) -> Failure:
-    return error if isinstance(error, Failure) else files.to_failure(error)
 
 
 def _write(folder: str, name: str, text: str) -> None:

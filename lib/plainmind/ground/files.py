@@ -314,8 +314,10 @@ def read_tail(path: str, size: int, length: int) -> tuple[int, bytes]:
     return lines, kept
 
 
-def to_failure(error: OSError) -> Failure:
-    """The system's error as one of ours, with the file it speaks of."""
+def to_failure(error: OSError | Failure) -> Failure:
+    """The system's error as one of ours, with the file it speaks of; one of ours as it is."""
+    if isinstance(error, Failure):
+        return error
     name = error.filename if isinstance(error.filename, str) else ""
     what = (error.strerror or str(error)).lower()
     if isinstance(error, FileNotFoundError):

@@ -187,7 +187,7 @@ class _Forgetting:
         try:
             yield
         except (Failure, OSError) as error:
-            failure = files.to_failure(error) if isinstance(error, OSError) else error
+            failure = files.to_failure(error)
             then = f"then run mem-forget again to go on; until then, {UNFINISHED} has the text"
             failure.cure = f"{failure.cure or 'see to it'}, {then}"
             self.failed = True

@@ -45,8 +45,7 @@ def retain(memory: Memory) -> None:
     try:
         gone = _forget(memory)
     except (Failure, OSError) as error:  # what was written is written; the next write tries again
-        failure = files.to_failure(error) if isinstance(error, OSError) else error
-        memory.say(f"retention could not end: {failure}")
+        memory.say(f"retention could not end: {files.to_failure(error)}")
         return
     if gone:
         count = f"{len(gone)} file{'s' if len(gone) > 1 else ''}"

@@ -193,7 +193,7 @@ class Scan:
         return True
 
     def _report(self, error: Failure | OSError) -> None:
-        self.setup.report(files.to_failure(error) if isinstance(error, OSError) else error)
+        self.setup.report(files.to_failure(error))
 
     def _remove(self, gone: list[Occurrence]) -> None:
         """Take the lines of what was sent out of the file; while a person edits it, do so later."""

@@ -10,9 +10,10 @@ from typing import Any
 from ...formats.reminder import reminder as grammar
 from ...formats.reminder.reminder import Contents, Reminder, ReminderProblem
 from ...ground import zone
-from ...ground.errors import BadData, Failure
+from ...ground.errors import BadData
 from ...memory import Memory
 from ...reminders import agenda, file, past
+from ..problems import attempt
 
 MOST = 500  # occurrences of a month
 ON_A_DAY = 4  # that are open; more are a click away
@@ -71,11 +72,8 @@ def read_contents(memory: Memory, problems: list[str]) -> Contents:
     path = file.locate(memory.home, memory.env)
     if not memory.env.get("REMINDERS_FILE") and not os.path.lexists(path):
         return Contents([], [])  # nobody waits for an editor's save
-    try:
-        return grammar.parse(file.read(memory.home, path))
-    except (Failure, OSError) as error:
-        problems.append(str(error))
-        return Contents([], [])
+    parse = lambda: grammar.parse(file.read(memory.home, path))
+    return attempt(parse, Contents([], []), problems)
 
 
 def _tell_reason(problem: ReminderProblem, mask: Callable[[str], str]) -> str:
@@ -92,13 +90,9 @@ def list_past(memory: Memory, problems: list[str]) -> list[past.PastReminder]:
         return []
     grace, now = memory.settings["remind.grace"], memory.now()
     said: list[str] = []
-    try:
-        found = past.list_past(
-            memory.home, memory.env, grace, now, lambda failure: said.append(str(failure))
-        )
-    except (Failure, OSError) as error:
-        said.append(str(error))
-        found = []
+    complain = lambda failure: said.append(str(failure))
+    read = lambda: past.list_past(memory.home, memory.env, grace, now, complain)
+    found = attempt(read, list[past.PastReminder](), said)
     problems += [text for text in said if text not in problems]
     return found
 

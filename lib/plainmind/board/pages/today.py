@@ -5,11 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from ...agent import failures
 from ...ground import clock, zone
-from ...ground.errors import Failure
 from ...index.engine import Index, Period, Talk
 from ...memory import Memory
 from ...reminders import agenda, past
@@ -87,21 +87,22 @@ def _read_work(memory: Memory, days: list[Period], problems: list[str]) -> dict[
         "talk": [], "talks": [], "tasks": [], "running": [], "ended": [], "streaks": [],
         "figures": {},
     }  # fmt: skip
-    try:
-        for index in memory.opened():
-            with index:
-                found |= _ask(index, days)
-        if found["figures"]:
-            rows = costs.read_days(memory.opened(), memory.now(), 2)
-            found["figures"]["cost"] = [
-                costs.add_up(row for row in rows if row["day"] == day.name).cost for day in days
-            ]
-            agents = experience.read_all(memory.opened(), days[_TODAY].name)
-            streaks = [(one.agent, one.streak) for one in agents if one.streak > 1]
-            found["streaks"] = sorted(streaks, key=lambda one: (-one[1], one[0]))[:3]
-    except (Failure, OSError) as error:
-        problems.append(str(error))
+    attempt(lambda: _add_work(found, memory, days), None, problems)
     return found
+
+
+def _add_work(found: dict[str, Any], memory: Memory, days: list[Period]) -> None:
+    for index in memory.opened():
+        with index:
+            found |= _ask(index, days)
+    if found["figures"]:
+        rows = costs.read_days(memory.opened(), memory.now(), 2)
+        found["figures"]["cost"] = [
+            costs.add_up(row for row in rows if row["day"] == day.name).cost for day in days
+        ]
+        agents = experience.read_all(memory.opened(), days[_TODAY].name)
+        streaks = [(one.agent, one.streak) for one in agents if one.streak > 1]
+        found["streaks"] = sorted(streaks, key=lambda one: (-one[1], one[0]))[:3]
 
 
 def _ask(index: Index, days: list[Period]) -> dict[str, Any]:
@@ -203,22 +204,23 @@ def _tell_failed_turns(
     memory: Memory, talk: list[Talk], since: int, problems: list[str]
 ) -> Iterator[Matter]:
     """Messages without an answer, the last first."""
-    found = []
-    wanted = lambda event: event.role in ("system", "agent")
+    found: list[failures.FailedTurn] = []
     for context in {one.context for one in talk if one.role == "system"}:
-        try:
-            sizes = {
-                path: size for path, size in overview.list_sizes(memory.home, context).items()
-                if os.stat(memory.home.path(path)).st_mtime_ns >= since * 1_000_000
-            }  # fmt: skip
-            said = overview.read_latest(memory.home, sizes, None, clock.to_text(since), wanted)
-        except (Failure, OSError) as error:  # a window that goes at this moment
-            problems.append(str(error))
-            continue
-        found += failures.find_failed(said)
+        # a window may go at this moment
+        found += attempt(partial(_read_failed, memory, context, since), [], problems)
     for turn in sorted(found, key=lambda one: one.timestamp, reverse=True):
         what = f"No answer in {turn.context}"
         yield Matter("failed", what, turn.error, turn.timestamp, "log", turn.ref)
+
+
+def _read_failed(memory: Memory, context: str, since: int) -> list[failures.FailedTurn]:
+    wanted = lambda event: event.role in ("system", "agent")
+    sizes = {
+        path: size for path, size in overview.list_sizes(memory.home, context).items()
+        if os.stat(memory.home.path(path)).st_mtime_ns >= since * 1_000_000
+    }  # fmt: skip
+    said = overview.read_latest(memory.home, sizes, None, clock.to_text(since), wanted)
+    return failures.find_failed(said)
 
 
 def _tell_failed_tasks(memory: Memory, tasks: list[dict[str, Any]]) -> Iterator[Matter]:

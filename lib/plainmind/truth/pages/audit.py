@@ -106,8 +106,7 @@ def _of_raw(home: Home, mask: Mask, counts: dict[str, int | str]) -> list[Findin
 
 
 def _unreadable(path: str, error: OSError | Failure) -> Finding:
-    failure = files.to_failure(error) if isinstance(error, OSError) else error
-    return Finding(path, 1, "unreadable", f"cannot be read: {failure.what}")
+    return Finding(path, 1, "unreadable", f"cannot be read: {files.to_failure(error).what}")
 
 
 def _file(full: str, path: str, mask: Mask, searched: Set[str]) -> tuple[bytes, list[Finding]]:

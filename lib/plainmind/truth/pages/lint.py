@@ -40,8 +40,8 @@ def _findings(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterat
                 scans[path] = scan(chain([data], rest), len(data), mask)
         except (OSError, Failure) as error:
             if not wanted or path in wanted:
-                what = (files.to_failure(error) if isinstance(error, OSError) else error).what
-                yield Finding(path, 1, "text", f"cannot be read: {what}")
+                what = f"cannot be read: {files.to_failure(error).what}"
+                yield Finding(path, 1, "text", what)
             continue
         pages[path] = page.parse(data, path)
     checked = [pages[path] for path in wanted or pages if path in pages]

@@ -44,7 +44,7 @@ def fix(home: Home, *, dry: bool) -> Iterator[Finding | Failure]:
                     exchange.recover(full)
                     exchange.edit(full, partial(_repair_data, path), follow=False)
         except (OSError, Failure) as error:
-            yield files.to_failure(error) if isinstance(error, OSError) else error
+            yield files.to_failure(error)
             continue
         for line, code, message in made.done:
             yield Finding(path, line, f"{'fixable' if dry else 'fixed'}-{code}", message)
