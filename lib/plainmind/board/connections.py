@@ -2,12 +2,12 @@
 out. One that is unknown is one on which nothing was asked yet that the door let in."""
 
 import asyncio
-import ipaddress
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..ground.address import is_loopback
 from .access import HEADERS
 
 MOST = 200  # connections at once
@@ -32,7 +32,7 @@ class BoardConnection(H11Protocol):
         unknown = sorted((one for one in unknown if not one.is_known), key=lambda one: one.made)
         address = self.client[0] if self.client else ""
         own = [one for one in unknown if one.client and one.client[0] == address]
-        if len(own) > (OF_LOOPBACK if _is_loopback(address) else OF_ADDRESS):
+        if len(own) > (OF_LOOPBACK if is_loopback(address) else OF_ADDRESS):
             own[0].end()
         elif len(unknown) > UNKNOWN:
             unknown[0].end()
@@ -80,10 +80,3 @@ class BoardConnection(H11Protocol):
 
     def _let_in(self) -> None:
         self.is_known = True
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

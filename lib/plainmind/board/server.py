@@ -1,11 +1,11 @@
 """The board on a socket, until it is told to end."""
 
 import errno
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable
 
+from ..ground.address import is_loopback
 from ..ground.errors import BUSY, NOT_PERMITTED, Failure, Misconfigured, Usage
 from ..memory import Memory
 from . import access, application
@@ -40,7 +40,7 @@ def listen(address: str, port: int) -> socket.socket:
 
 def find_doors(address: str, port: int, token: str) -> Doors:
     """What a board there asks for. Misconfigured when others can reach it and there is no token."""
-    if len(token.strip()) < access.LEAST and (token or not _is_loopback(address)):
+    if len(token.strip()) < access.LEAST and (token or not is_loopback(address)):
         short = f"{TOKEN} is shorter than {access.LEAST} characters"
         what = short if token else f"no {TOKEN}, and others can reach '{address}'"
         cure = f"put {TOKEN}=… into .env, with what 'openssl rand -hex 16' prints"
@@ -72,13 +72,6 @@ def _find_own(elsewhere: str) -> str:
 
 def _write_host(address: str) -> str:
     return f"[{address}]" if ":" in address else address.lower()
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address.lower() == "localhost"
 
 
 def prepare(

@@ -7,13 +7,21 @@ _DOUBTFUL = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 
 def is_this_machine(url: str) -> bool:
-    """Whether a URL's host is localhost, or an address in 127.0.0.0/8 or ::1 written out. A name
-    that merely resolves to one is not: who answers for the name may change its mind."""
-    import ipaddress
+    """Whether a URL's host is loopback."""
     from urllib.parse import urlsplit
 
     try:
-        host = "" if _DOUBTFUL.search(url) else urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return not _DOUBTFUL.search(url) and is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is localhost, or an address in 127.0.0.0/8 or ::1 written out. A name that
+    merely resolves to one is not: who answers for the name may change its mind."""
+    import ipaddress
+
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
