@@ -3,7 +3,8 @@
 import errno
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from ..ground.address import is_loopback
 from ..ground.errors import BUSY, NOT_PERMITTED, Failure, Misconfigured, Usage
@@ -98,7 +99,13 @@ def prepare(
         http=BoardConnection,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            yield  # ours end it; its own would end the process by the signal
+
+    server = Server(config)
 
     def end(number: int, frame: object) -> None:
         server.should_exit = True
@@ -109,7 +116,6 @@ def prepare(
 
     async def answer() -> None:
         current_default_thread_limiter().total_tokens = application.THREADS
-        # not serve(): it would have its own say in what a signal does
-        await server._serve([opened])
+        await server.serve([opened])
 
     return lambda: asyncio.run(answer())
