@@ -154,14 +154,12 @@ class Board:
             kept = self._kept.get(key)
             if kept and kept.began >= arrived:  # while this waited: it is as new as was asked for
                 return kept.answer(known, kind)
-            return await run_in_threadpool(self._renew, key, topics, known, kind, make)
+            return await run_in_threadpool(self._renew, key, kept, topics, known, kind, make)
 
     def _renew(
-        self, key: tuple, topics: Sequence[str], known: str, kind: str,
+        self, key: tuple, kept: KeptAnswer | None, topics: Sequence[str], known: str, kind: str,
         make: Callable[[Memory, int], str],
     ) -> Response:  # fmt: skip
-        with self._lock:
-            kept = self._kept.get(key)
         began = clock.monotonic()
         memory = self.open_memory()
         now = memory.now()
@@ -173,7 +171,7 @@ class Board:
             with memory.keeping_open() as asked:
                 body = stream.encode(make(asked, now))
             # the index is another when making this wrote it
-            tag = _tag(changes.renew(memory.home, memory.env, topics, state), now)
+            tag = _tag(changes.renew(memory.home, topics, state), now)
             self._keep(key, kept := KeptAnswer(tag, body, began))
         return kept.answer(known, kind)
 

@@ -96,7 +96,7 @@ def digest(home: Home, env: Environment, topics: Collection[str]) -> str:
     return f"{_hash(found)}.{_hash_index(home, topics)}"
 
 
-def renew(home: Home, env: Environment, topics: Collection[str], known: str) -> str:
+def renew(home: Home, topics: Collection[str], known: str) -> str:
     """The digest after something was made of these files: of the truth as it was before, and of
     the index as making it left it."""
     return f"{known.partition('.')[0]}.{_hash_index(home, topics)}"

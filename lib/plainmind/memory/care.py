@@ -1,9 +1,9 @@
 """Looking after the index: its state, a new one, the proof that it says what files say."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..formats.evidence import Scope
 from ..ground import masks, scratch
@@ -12,9 +12,6 @@ from ..index.cache import from_blob
 from ..index.engine import Index
 from ..recall import pages, search
 from . import Memory
-
-if TYPE_CHECKING:
-    from ..truth.pages.given import Counting
 
 ANSWERS = 40  # questions asked of both indexes, about events and about pages
 MOST = 20  # differences told of a table
@@ -51,17 +48,14 @@ class DayOfMemory(NamedTuple):
     given_pages: int
 
 
-def list_days(memory: Memory, counting: "Counting | None" = None) -> list[DayOfMemory]:
-    """The days, oldest first; pages without a date are there from the start. `counting` may know
-    records from before."""
-    from ..truth.pages.given import Counting
-
+def list_days(memory: Memory, given: Mapping[str, tuple[int, int, int]]) -> list[DayOfMemory]:
+    """The days, oldest first; pages without a date are there from the start. `given`: what turns
+    were given on a day (`truth.pages.given`)."""
     events: dict[str, int] = {}
     pages: dict[str, int] = {}
     for index in memory.opened():
         with index:
             events, pages = index.days()
-    given = (counting or Counting()).count(memory.home).days
     found, all_events, all_pages = [], 0, pages.pop("", 0)
     for day in sorted({*events, *pages, *given}):
         counts = events.get(day, 0), pages.get(day, 0)

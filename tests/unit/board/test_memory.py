@@ -115,7 +115,7 @@ def test_days_are_local_and_no_time_is_too_far_away(home):
         first, last = clock.parse("0001-01-01T00:00:00Z"), clock.parse("9999-12-31T23:59:59.999Z")
         times = [first, midnight - 1, midnight, midnight + 1, last]
         Log(home).append("cli/a", [EventDraft(at, "user", "x", {}) for at in times], NOW)
-        days = care.list_days(board_home.open_memory(home))
+        days = care.list_days(board_home.open_memory(home), {})
         told = [(day.day, day.events, day.all_events) for day in days]
         assert told[1:3] == [("2026-01-29", 1, 2), ("2026-01-30", 2, 4)]
         assert [told[0][1:], told[3][1:]] == [(1, 1), (1, 5)] and len(told) == 4

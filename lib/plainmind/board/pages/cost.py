@@ -1,6 +1,6 @@
 """What models cost: by day, model and route; and where agent-route sent tasks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...memory import Memory
@@ -17,8 +17,8 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     now, asked = memory.now(), query.get("days")
     count = parse_days([asked] if asked else [], CHOICES[-1])
     problems: list[str] = []
-    read = lambda: costs.read_days(memory.opened(), now, max(count, *FIGURES))
-    records = attempt(read, [], problems)
+    ask = lambda: costs.read_days(memory.opened(), now, max(count, *FIGURES))
+    records = attempt(ask, [], problems)
     shown = costs.of_last(records, now, count)
     total, days = costs.add_up(shown), [day.name for day in list_days(now, count)]
     tokens = [
@@ -42,7 +42,3 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
             lambda: costs.count_decisions(memory.opened(), now, count), [], problems
         ),
     }
-
-
-def list_parts(memory: Memory) -> Iterable[str]:
-    return ()

@@ -160,7 +160,7 @@ def _read_page(memory: Memory, library: Library, part: str) -> dict[str, Any]:
         "path": path, "name": read.name, "title": read.title, "type": read.type, "tier": read.tier,
         "date": str(read.day or ""), "tags": list(read.tags), "size": known.size,
         "is_cut": known.size > len(data), "body": read.body, "body_line": read.body_line,
-        "source": read.source, "aliases": list(read.aliases), "image": read.image,
+        "source": read.source, "aliases": list(read.aliases),
         "valid_from": str(read.valid_from or ""), "valid_to": str(read.valid_to or ""),
         "sources": [one.ref for one in read.sources], "head": _read_head(data, path),
         "triples": [

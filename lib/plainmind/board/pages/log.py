@@ -53,7 +53,7 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     first = _number(query, "from", len(found))
     end = len(found) if "all" in query else first + CONTEXTS
     return shown | {
-        "rows": [_row(one) for one in found[first:end]], "count": len(found), "first": first,
+        "rows": [_row(one) for one in found[first:end]], "count": len(found),
         "newer": str(max(0, first - CONTEXTS)) if first else "",
         "older": str(end) if end < len(found) else "",
         "events": sum(one.events for one in found), "problems": problems,

@@ -33,11 +33,11 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     counts = attempt(lambda: care.state(memory), {}, remarks)
     if not counts:
         return {"counts": {}, "problems": remarks}
-    days = attempt(lambda: care.list_days(memory, _counting), [], remarks)
     turns = attempt(lambda: given.read_last(memory.home, TURNS), [], remarks)
     often = attempt(
         lambda: _counting.count(memory.home), given.GivenCounts({}, Counter(), Counter()), remarks
     )
+    days = attempt(lambda: care.list_days(memory, often.days), [], remarks)
     pins = attempt(lambda: pinning.read_pins(memory.home), [], remarks)
     refs = {ref for turn in turns for ref in (turn.message, *(one.ref for one in turn.events))}
     refs |= {ref for ref, _ in often.events.most_common(MOST)} | {pin.ref for pin in pins[:PINS]}

@@ -18,6 +18,7 @@ from ...truth.changes import ASKED, KeptChange
 from ...truth.log import overview
 from ...truth.work import sessions
 from ...work import costs, experience, report
+from ...work.days import list_days
 from .. import checks
 from ..problems import attempt
 from . import reminders
@@ -43,7 +44,7 @@ class Matter(NamedTuple):
 def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
     problems: list[str] = []
     now = memory.now()
-    days = costs.list_days(now, 2)
+    days = list_days(now, 2)
     work = _read_work(memory, days, problems)
     known = reminders.list_past(memory, problems)
     waiting = [one for one in reversed(known) if one.waits]
@@ -121,7 +122,6 @@ def _ask(index: Index, days: list[Period]) -> dict[str, Any]:
         "ended": [row for row in ended if (row["ended"] or "") >= since],
         "figures": {
             "messages": [sum(t.events for t in day if t.role == "user") for day in talk],
-            "replies": [sum(t.events for t in day if t.role == "agent") for day in talk],
             "completed": [count(rows, "completed") for rows in tasks],
             "failed": [count(rows, "failed") for rows in tasks],
             "xp": [sum(row["amount"] for row in rows) for rows in xp],
