@@ -11,7 +11,7 @@ from ...formats.drawing import picture
 from ...formats.page import page as form
 from ...formats.page import triple
 from ...ground.environment import LEAST
-from ...ground.errors import Failure, Usage
+from ...ground.errors import Failure
 from ...ground.masks import Mask
 from ...index import graph
 from ...memory import Memory
@@ -22,6 +22,7 @@ from ...truth.pages import audit, checking, given, maintenance, page_files
 from ...truth.pages.known_pages import KnownPage, KnownPages, Library
 from .. import changes, markdown, rendering
 from ..problems import attempt
+from ..turning import turn
 
 SHOWN = 200  # pages, findings, on one page
 TRIPLES = 200  # in a table
@@ -75,8 +76,7 @@ def _list(memory: Memory, library: Library, query: Mapping[str, str]) -> dict[st
         and (not asked["tag"] or asked["tag"] in one.page.tags)
     ]
     chosen.sort(key=lambda pair: str(pair[1].page.day or ""), reverse=True)
-    first = 0 if "all" in query else _number(query.get("from", ""), len(chosen))
-    end = len(chosen) if "all" in query else first + SHOWN
+    turned = turn(query, len(chosen), SHOWN)
     problems = [*map(str, library.unread)]
     nothing = triple.check_health([])
     health = attempt(lambda: knowledge.health(memory), nothing, problems)
@@ -86,9 +86,8 @@ def _list(memory: Memory, library: Library, query: Mapping[str, str]) -> dict[st
     )  # fmt: skip
     return {
         "count": len(library.pages), "asked": asked, "chosen": len(chosen),
-        "rows": [_row(library, path, one) for path, one in chosen[first:end]],
-        "newer": str(max(0, first - SHOWN)) if first else "",
-        "older": str(end) if end < len(chosen) else "",
+        "rows": [_row(library, path, one) for path, one in chosen[turned.first : turned.end]],
+        "newer": turned.newer, "older": turned.older,
         "types": sorted({one.page.type for one in library.pages.values()}),
         "always": sum(one.page.tier == "L1" for one in library.pages.values()),
         "size": sum(one.size for one in library.pages.values()),
@@ -97,12 +96,6 @@ def _list(memory: Memory, library: Library, query: Mapping[str, str]) -> dict[st
         "components": len(health.components),
         "audit": audited._asdict(), "problems": problems,
     }  # fmt: skip
-
-
-def _number(text: str, most: int) -> int:
-    if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise Usage(f"'{text}' is not a number", cure="write from=200")
-    return min(int(text or 0), most)
 
 
 def _row(library: Library, path: str, one: KnownPage) -> dict[str, Any]:

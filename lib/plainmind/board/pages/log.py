@@ -10,12 +10,13 @@ from typing import Any
 from ...formats.log import event as events
 from ...formats.log import injected_blocks
 from ...ground import clock, files
-from ...ground.errors import NoInput, Usage
+from ...ground.errors import NoInput
 from ...ground.masks import Mask
 from ...ground.paths import check_context, check_contexts
 from ...memory import Memory
 from ...truth.log import overview
 from ...truth.log.known_windows import Outlines, Summaries
+from ..turning import read_number, turn
 from . import log_search
 
 CONTEXTS = 200  # on one page
@@ -50,12 +51,10 @@ def read(memory: Memory, part: str, query: Mapping[str, str]) -> dict[str, Any]:
         overview.check_there(memory.home, wanted)
         closed = lambda error: complain(files.to_failure(error))
         found = overview.list_contexts(memory.home, wanted, summarize, closed)
-    first = _number(query, "from", len(found))
-    end = len(found) if "all" in query else first + CONTEXTS
+    turned = turn(query, len(found), CONTEXTS)
     return shown | {
-        "rows": [_row(one) for one in found[first:end]], "count": len(found),
-        "newer": str(max(0, first - CONTEXTS)) if first else "",
-        "older": str(end) if end < len(found) else "",
+        "rows": [_row(one) for one in found[turned.first : turned.end]], "count": len(found),
+        "newer": turned.newer, "older": turned.older,
         "events": sum(one.events for one in found), "problems": problems,
     }  # fmt: skip
 
@@ -78,14 +77,6 @@ def _row(one: overview.Summary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _number(query: Mapping[str, str], key: str, most: int) -> int:
-    """A whole number from 0 to `most` that was asked for, or 0."""
-    text = query.get(key, "")
-    if text and not (text.isascii() and text.isdecimal() and len(text) < 13):
-        raise Usage(f"'{text}' is not a number", cure=f"write {key}=120")
-    return min(int(text or 0), most)
-
-
 # --- one window
 
 
@@ -94,7 +85,7 @@ def _read_window(memory: Memory, part: str, query: Mapping[str, str]) -> dict[st
     names = memory.home.list_windows(check_context(context))
     if name not in names:
         raise NoInput(f"no such window: '{part}'", cure="see /log")
-    line = _number(query, "at", 1 << 40)
+    line = read_number(query, "at", 1 << 40)
     path = f"logs/{part}"
     try:
         found = _outlines.read(memory.home, path, partial(_select, query, line))
@@ -125,7 +116,7 @@ def _select(query: Mapping[str, str], line: int, lines: Sequence[int]) -> tuple[
     if line:
         first = min(last, max(0, bisect_right(lines, line) - 1 - BEFORE))
     elif "from" in query:
-        first = _number(query, "from", last)
+        first = read_number(query, "from", last)
     else:
         first = last
     return first, min(count, first + ENTRIES)
