@@ -9,8 +9,6 @@ import time
 import board_home
 import pytest
 from plainmind.board import rendering
-from plainmind.board.links import LiveLinks
-from plainmind.board.pages import find_page
 from plainmind.ground.errors import NO_MATCH
 from scene import ROOT
 
@@ -38,9 +36,8 @@ def run(home, line: str, *codes: int) -> None:
 
 
 def find_hints(home, name: str, part: str) -> set[str]:
-    page, memory = find_page(name), board_home.open_memory(home, now=int(time.time() * 1000))
-    data = rendering.show(page.module.read(memory, part, {}), memory.env.mask)
-    html = rendering.render(page, data, LiveLinks(), memory.now(), part=part)
+    memory = board_home.open_memory(home, now=int(time.time() * 1000))
+    html = board_home.show_page(memory, name, part)
     return {markup.unescape(one or other) for one, other in HINT.findall(html)}
 
 
