@@ -24,9 +24,6 @@ EMBEDDED = ("user", "agent")  # roles whose events get vectors
 EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
 EPISODE_EVENTS = 30  # and its greatest length
 
-#: a file changed within this time of being read may change again without its time showing it
-UNSETTLED = 2_000_000_000  # ns
-
 #: without one of these an answer holds no thoughts, tokens or calls; answers are logged stripped
 _MARKS = ("<", "◁", "[THINK]", "[INST]", "[/INST]", "[TOOL_CALLS]")
 _OPENINGS = ("a", "c", "{", "[", "`")  # of JSON, harmony
@@ -122,7 +119,7 @@ def window(
     blocks = _blocks(data[state.last_offset - start :], state.last_line, state.last_offset)
     blocks = blocks[1:] if state.events else blocks  # the event read last
     end = blocks[-1].end if blocks else state.read_to
-    trusted = not start and clock.system_now() * 1_000_000 - stat.st_ctime_ns > UNSETTLED
+    trusted = not start and clock.system_now() * 1_000_000 - stat.st_ctime_ns > files.UNSETTLED
     inode, modified, changed, size = files.state_of(stat)
     state = state._replace(
         inode=inode,
@@ -271,7 +268,7 @@ def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, i
         times = {path: _times_or_none(root + path) for path in known}
         changed = [path for path, at in times.items() if at not in (None, known[path])]
         gone = [path for path, at in times.items() if at is None]
-    folders, settled = {}, clock.system_now() * 1_000_000 - UNSETTLED
+    folders, settled = {}, clock.system_now() * 1_000_000 - files.UNSETTLED
     for context in home.list_contexts():
         folder = f"logs/{context}"
         try:
@@ -375,12 +372,9 @@ def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[Page
 
 def _page_files(home: Home, found: list[tuple[str, FileState]]) -> Iterator[PageFile]:
     contents = [page_content(home, path) for path, _ in found]
-    now = clock.system_now() * 1_000_000
     for (path, state), data in zip(found, contents, strict=True):
-        if now - state.changed <= UNSETTLED:
-            state = state._replace(changed=0)
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
-        yield PageFile(path, state, data, digest)
+        yield PageFile(path, FileState(*files.settle(state)), data, digest)
 
 
 def page_content(home: Home, path: str) -> bytes | None:

@@ -21,7 +21,7 @@ from ..team import teams
 from ..team.teams import Team
 from ..truth.work import journal as journal_file
 from ..truth.work import sessions
-from .reading import UNSETTLED, FileState
+from .reading import FileState
 
 _TAIL = 256  # bytes before what is new that must be what they were
 _PIECE = 1 << 20
@@ -116,7 +116,7 @@ def _look(file: BinaryIO, known: JournalState, thorough: bool) -> JournalReading
     start, lines, checksum = (known.read_to, known.lines, known.checksum) if stands else (0, 0, 0)
     end = _last_end(file, start, size)
     new, checksum = _sum_up(file, start, end, checksum)
-    settled = clock.system_now() * 1_000_000 - changed > UNSETTLED
+    settled = clock.system_now() * 1_000_000 - changed > files.UNSETTLED
     state = JournalState(
         inode, modified, changed if settled else 0, size, end, lines + new, checksum,
         _tail(file, end),
@@ -191,9 +191,9 @@ def changed_states(
         read |= {
             state.path: state for state in sessions.read_states(home, id, lambda failure: None)
         }
-    now, found = clock.system_now() * 1_000_000, []
+    found = []
     for path, (id, agent, state) in changed.items():
-        settled = state if now - state.changed > UNSETTLED else state._replace(changed=0)
+        settled = FileState(*files.settle(state))
         found.append((path, settled, _summary(id, agent, read.get(path))))
     return found, sorted(before)
 

@@ -562,7 +562,7 @@ def test_each_of_these_is_missed_when_it_is_left_out(folder, monkeypatch, left_o
     """And with it, nothing leaks."""
     patches, happenings = CONTROLS[left_out]
     place = lambda: Home(str(folder / str(next(numbers))))
-    monkeypatch.setattr(reading, "UNSETTLED", -1)  # as if all of it had happened long ago
+    monkeypatch.setattr(files, "UNSETTLED", -1)  # as if all of it had happened long ago
     assert [leaked for seed in range(6) for leaked in play(place(), seed, happenings)] == []
     for owner, name, other in patches:
         monkeypatch.setattr(owner, name, other)

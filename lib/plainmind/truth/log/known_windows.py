@@ -20,7 +20,7 @@ KEPT = 16  # windows whose outlines are kept
 SUMMARIES = 20_000  # that are kept
 LONGEST = 2_000  # characters of an event that a summary keeps
 
-State = tuple[int, ...]
+State = tuple[int, int, int, int]
 
 Select = Callable[[Sequence[int]], tuple[int, int]]
 
@@ -51,7 +51,7 @@ class Summaries:
         if found.last:
             shown = mask(found.last.content)[:LONGEST]
             found = found._replace(last=found.last._replace(content=shown))
-        self._known[full] = state, mask, found
+        self._known[full] = files.settle(state), mask, found
         while len(self._known) > SUMMARIES:
             self._known.popitem(last=False)
         return found
@@ -99,7 +99,7 @@ class Outlines:
             first, end = select(outline.lines)
             found = _read(file, outline, first, end)
         self._known.pop(full, None)  # the newest is the last
-        self._known[full] = outline
+        self._known[full] = outline._replace(state=files.settle(outline.state))
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         context = reader.context_of(path)

@@ -13,7 +13,7 @@ from ...ground.errors import Failure
 from ...ground.paths import Home
 from . import page_files
 
-State = tuple[int, ...]
+State = tuple[int, int, int, int]
 
 
 class KnownPage(NamedTuple):
@@ -81,7 +81,7 @@ class KnownPages:
         made = _relate({path: one for path, (_, one) in known.items()}, unread)
         self._known = known
         if not unread:  # else it is tried again
-            self._library = states, made
+            self._library = [(path, state) for path, (state, _) in known.items()], made
         return made
 
 
@@ -89,7 +89,7 @@ def _read(home: Home, path: str, state: State) -> tuple[State, KnownPage]:
     read = page_files.read_page(home, path)
     links = [target.name for target in page_links.find_links(read)]
     links = list(dict.fromkeys(links))
-    return state, KnownPage(read._replace(body=""), read.title, state[-1], links)
+    return files.settle(state), KnownPage(read._replace(body=""), read.title, state[-1], links)
 
 
 def _relate(pages: Mapping[str, KnownPage], unread: list[Failure]) -> Library:
