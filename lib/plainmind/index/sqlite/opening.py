@@ -42,18 +42,19 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
         return
     set_aside, failed = "", 0
     for _ in range(TRIES):
-        inode = _inode(path)
         try:
+            if (inode := _inode(path)) == -1:
+                _open(home, path).db.close()
+                inode = _inode(path)
             store = _open(home, path)
         except (Damaged, sqlite3.DatabaseError, FileNotFoundError, TypeError) as error:
             failure: Exception = error
         else:
             # SQLite does not say which file it has open. It is this one when the name stood for it
             # before and after: a number is not given again while a file is open.
-            if inode not in (-1, _inode(path)):
+            if inode == -1 or inode != _inode(path):
                 store.db.close()
                 continue
-            inode = _inode(path)
             store.thorough, store.say, store.inode = thorough, say, inode
             store.retried = True
             yield store

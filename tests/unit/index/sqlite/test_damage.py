@@ -248,6 +248,35 @@ def test_an_index_that_is_replaced_at_any_moment_is_opened_again(home, moment, m
             assert len(list(index.rows()["events"])) == 20
 
 
+@pytest.mark.parametrize("another", [False, True])
+def test_one_that_goes_as_soon_as_it_was_made_is_made_again(home, another, monkeypatch):
+    """There was none, so nothing could be compared with the file of that name: none, or another's,
+    passed for the one that was open."""
+    stores.fill(home, Shape(seed=3, events=20, contexts=1))
+    opening.rebuild(home)
+    said, times, make = [], iter([1, 0, 0, 0]), opening._open
+
+    def make_and_lose(*args):
+        store = make(*args)
+        if next(times):
+            opening.rebuild(home)
+            if another:
+                make(home, opening._path(home)).db.close()
+        return store
+
+    monkeypatch.setattr(opening, "_open", make_and_lose)
+    for index in stores.attempts(home, said.append):
+        with index:
+            with index.reading():
+                pass
+            with index.writing():
+                index.put_setting("x", "y")
+            assert len(list(index.rows()["events"])) == 20
+    assert said == []
+    with stores.opened(home) as index:
+        assert index.setting("x") == "y"
+
+
 def test_recalls_beside_many_rebuilds_find_what_there_is_or_are_told_to_try_again(home):
     stores.fill(home, Shape(seed=3, events=30, contexts=2))
     expected = answers(home, [])
