@@ -79,6 +79,7 @@ def test_what_is_known_of_sessions_is_what_their_files_say(app, home, monkeypatc
 
 @pytest.mark.parametrize("address", [*ADDRESSES, "/api/agents"])
 def test_an_answer_opens_the_index_once_and_closes_it(address, app, monkeypatch):
+    ask(app, "/")  # makes the index
     opened, closed = [], []
     open_store, close = opening._open, IndexFile.close
     monkeypatch.setattr(
