@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..formats.change import FileChange
-from ..ground import files, regular, stream
+from ..ground import file_states, files, regular, stream
 from ..ground.environment import TurnRights
 from ..ground.paths import Home
 from ..truth import changes
@@ -36,7 +36,7 @@ class WatchedFile(NamedTuple):
     as a prompt may show it. A command can put a file's time back, and not that of its last change
     of any kind."""
 
-    identity: tuple[files.Identity, int]
+    identity: tuple[file_states.Identity, int]
     data: bytes
 
 
@@ -118,7 +118,7 @@ class Watch:
     def _look_at(self, found: Watched, path: str, name: str, folder: int | None = None) -> None:
         with suppress(OSError):
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            identity = files.identify(status), status.st_ctime_ns
+            identity = file_states.identify(status), status.st_ctime_ns
             old = self._seen.get(path)
             if not stat.S_ISREG(status.st_mode):
                 return
@@ -146,7 +146,7 @@ def recover(home: Home) -> None:
             scopes = [MemoryScope(*scope) for scope in told["scopes"]]
             rights = TurnRights(digits, pid, context, frozenset())
             left = Watch(home, rights, scopes, told["everything"])
-            nothing = files.Identity(0, 0, 0, 0), 0
+            nothing = file_states.Identity(0, 0, 0, 0), 0
             for file, text in told["files"].items():
                 left._seen[file] = WatchedFile(nothing, stream.encode(text))
             left.end()

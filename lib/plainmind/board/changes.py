@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from ..formats.work import session
-from ..ground import files
+from ..ground import file_states
 from ..ground.environment import Environment
 from ..ground.paths import Home
 from ..reminders import file as reminders_file
@@ -107,7 +107,7 @@ def list_states(folder: str) -> list[tuple]:
     found: list[tuple] = []
     for one in _files_of(folder):
         try:
-            found.append((one.name, *files.state_of(one.stat())))
+            found.append((one.name, *file_states.state_of(one.stat())))
         except OSError:
             found.append((one.name,))
     return found
@@ -121,7 +121,7 @@ def _hash(places: Iterable[Place]) -> str:
     parts = []
     for place in places:
         try:
-            state = files.state_of(os.stat(place) if isinstance(place, str) else place.stat())
+            state = file_states.state_of(os.stat(place) if isinstance(place, str) else place.stat())
         except OSError:
             state = (0, 0, 0, 0)
         parts.append(f"{os.fspath(place)}\0{state}")

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from . import clock, files, regular
+from . import clock, file_states, files, regular
 from .errors import Busy, NotPermitted
 
 PAUSE = 0.01  # seconds before an edit is tried again
@@ -32,7 +32,7 @@ class Edited(NamedTuple):
     """What an edit put in place (None: nothing was to be changed), and where saves that collided
     with it are kept."""
 
-    identity: files.Identity | None
+    identity: file_states.Identity | None
     conflicts: list[str]
 
 
@@ -42,7 +42,7 @@ def edit(
     *,
     attempts: int = 5,
     follow: bool = True,
-    announce: Callable[[files.Identity], None] = lambda placed: None,
+    announce: Callable[[file_states.Identity], None] = lambda placed: None,
 ) -> Edited:
     """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
 
@@ -69,7 +69,7 @@ def edit(
             files.sync_folder(os.path.dirname(path))
             return Edited(None, conflicts)
         beside = _stage(path, old, new)
-        placed = files.identify(os.stat(beside))
+        placed = file_states.identify(os.stat(beside))
         try:
             announce(placed)
         except BaseException:

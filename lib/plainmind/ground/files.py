@@ -14,13 +14,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
-from . import clock, regular
+from . import regular
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
-UNSETTLED = 2_000_000_000  # ns in which a file may change again without its time showing it
 # bytes of a file's name in that of one beside it: no name may have more than 255
 LONGEST_NAME = 190
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -244,30 +242,6 @@ def is_running(pid: int) -> bool:
     except PermissionError:
         pass
     return True
-
-
-class Identity(NamedTuple):
-    """What tells whether a file is the one it was, without reading it."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-
-
-def identify(found: os.stat_result) -> Identity:
-    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def state_of(found: os.stat_result) -> tuple[int, int, int, int]:
-    """Inode, times and size; the third, of the change, nobody can set back."""
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
-def settle(state: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """The same to be kept; of a file that may change again unseen, one that no file has."""
-    is_old = clock.system_now() * 1_000_000 - state[2] > UNSETTLED
-    return state if is_old else (*state[:2], 0, state[3])
 
 
 def close(fd: int) -> None:

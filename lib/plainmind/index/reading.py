@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..formats.log import event as log_event
 from ..formats.log import forgotten, injected_blocks
-from ..ground import clock, files, regular
+from ..ground import clock, file_states, files, regular
 from ..ground.errors import Failure
 from ..ground.paths import Home, window_sort_key
 
@@ -119,8 +119,8 @@ def window(
     blocks = _blocks(data[state.last_offset - start :], state.last_line, state.last_offset)
     blocks = blocks[1:] if state.events else blocks  # the event read last
     end = blocks[-1].end if blocks else state.read_to
-    trusted = not start and clock.system_now() * 1_000_000 - stat.st_ctime_ns > files.UNSETTLED
-    inode, modified, changed, size = files.state_of(stat)
+    trusted = not start and file_states.is_settled(stat.st_ctime_ns)
+    inode, modified, changed, size = file_states.state_of(stat)
     state = state._replace(
         inode=inode,
         modified=modified,
@@ -268,7 +268,7 @@ def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, i
         times = {path: _times_or_none(root + path) for path in known}
         changed = [path for path, at in times.items() if at not in (None, known[path])]
         gone = [path for path, at in times.items() if at is None]
-    folders, settled = {}, clock.system_now() * 1_000_000 - files.UNSETTLED
+    folders = {}
     for context in home.list_contexts():
         folder = f"logs/{context}"
         try:
@@ -279,7 +279,8 @@ def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, i
         if folders[folder] != listed.get(folder):
             names = home.list_windows(context)
             changed += [path for name in names if (path := f"{folder}/{name}") not in known]
-            if at.st_ctime_ns > settled or len(names) < len(home.list_windows(context, every=True)):
+            everything = home.list_windows(context, every=True)
+            if not file_states.is_settled(at.st_ctime_ns) or len(names) < len(everything):
                 folders[folder] = 0  # a link may lead to a window later
     started = lambda path: (window_sort_key(os.path.basename(path)), path)
     return WindowLook(sorted(changed, key=started), gone, folders)
@@ -324,7 +325,7 @@ def _times_or_none(path: str) -> int | None:
 
 def _state_or_zeros(path: str) -> list[int]:
     try:
-        return list(files.state_of(os.stat(path)))
+        return list(file_states.state_of(os.stat(path)))
     except FileNotFoundError:
         return [0, 0, 0, 0]
 
@@ -362,7 +363,7 @@ def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[Page
             continue
         known_state = before.pop(path, None)
         try:
-            state = FileState(*files.state_of(entry.stat()))
+            state = FileState(*file_states.state_of(entry.stat()))
         except FileNotFoundError:  # gone meanwhile
             continue
         if state != known_state:
@@ -374,7 +375,7 @@ def _page_files(home: Home, found: list[tuple[str, FileState]]) -> Iterator[Page
     contents = [page_content(home, path) for path, _ in found]
     for (path, state), data in zip(found, contents, strict=True):
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
-        yield PageFile(path, FileState(*files.settle(state)), data, digest)
+        yield PageFile(path, FileState(*file_states.settle(state)), data, digest)
 
 
 def page_content(home: Home, path: str) -> bytes | None:

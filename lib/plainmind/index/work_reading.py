@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from ..formats.work import journal, session
 from ..formats.work.journal import PATH, Line, Row
 from ..formats.work.session import State
-from ..ground import clock, files
+from ..ground import clock, file_states, files
 from ..ground.errors import BadData, Failure
 from ..ground.paths import Home
 from ..team import teams
@@ -76,7 +76,7 @@ def is_journal_new(home: Home, known: JournalState) -> bool:
     """Whether the journal has to be looked at: it is not the file that was read, or not as it
     was."""
     try:
-        there = files.state_of(os.stat(home.path(PATH), follow_symlinks=False))
+        there = file_states.state_of(os.stat(home.path(PATH), follow_symlinks=False))
     except OSError:
         there = (0, 0, 0, 0)
     return there != known[:4]
@@ -104,7 +104,7 @@ def open_journal(
 
 def _look(file: BinaryIO, known: JournalState, thorough: bool) -> JournalReading:
     there = os.fstat(file.fileno())
-    inode, modified, changed, size = files.state_of(there)
+    inode, modified, changed, size = file_states.state_of(there)
     appended = inode == known.inode and (modified == known.modified or size > known.size)
     # whoever sets a time back leaves another time of the change
     whole = thorough or not appended or known.changed not in (0, changed) and size == known.size
@@ -116,7 +116,7 @@ def _look(file: BinaryIO, known: JournalState, thorough: bool) -> JournalReading
     start, lines, checksum = (known.read_to, known.lines, known.checksum) if stands else (0, 0, 0)
     end = _last_end(file, start, size)
     new, checksum = _sum_up(file, start, end, checksum)
-    settled = clock.system_now() * 1_000_000 - changed > files.UNSETTLED
+    settled = file_states.is_settled(changed)
     state = JournalState(
         inode, modified, changed if settled else 0, size, end, lines + new, checksum,
         _tail(file, end),
@@ -181,7 +181,7 @@ def changed_states(
         for agent in sessions.list_agents(home, id):
             path = f"work/{id}/{agent}.json"
             try:
-                state = FileState(*files.state_of(os.stat(home.path(path))))
+                state = FileState(*file_states.state_of(os.stat(home.path(path))))
             except OSError:  # gone meanwhile, or a link to nothing
                 continue
             if before.pop(path, None) != state or thorough:
@@ -193,7 +193,7 @@ def changed_states(
         }
     found = []
     for path, (id, agent, state) in changed.items():
-        settled = FileState(*files.settle(state))
+        settled = FileState(*file_states.settle(state))
         found.append((path, settled, _summary(id, agent, read.get(path))))
     return found, sorted(before)
 
@@ -220,7 +220,7 @@ def _time(state: State, key: str) -> str | None:
 def teams_state(home: Home) -> list[int]:
     """What tells that a person's teams.toml changed; JSON."""
     try:
-        return list(files.state_of(os.stat(home.path(teams.PATH))))
+        return list(file_states.state_of(os.stat(home.path(teams.PATH))))
     except OSError:
         return [0, 0, 0, 0]
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..ground import clock, exchange, files, regular
+from ..ground import clock, exchange, file_states, files, regular
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Misconfigured, NoInput
 from ..ground.paths import Home
@@ -23,7 +23,7 @@ ATTEMPTS, PAUSE = 5, 0.02  # reads of a file that changes meanwhile; seconds bet
 
 class Snapshot(NamedTuple):
     data: bytes
-    identity: files.Identity
+    identity: file_states.Identity
 
 
 def locate(home: Home, env: Environment) -> str:
@@ -39,9 +39,9 @@ def read_stable(path: str) -> Snapshot:
         try:
             real = _resolve(path)
             with regular.open_direct(real) as file:
-                before = files.identify(os.fstat(file.fileno()))
+                before = file_states.identify(os.fstat(file.fileno()))
                 data = file.read()
-            if before == files.identify(os.stat(real)) and len(data) == before.size:
+            if before == file_states.identify(os.stat(real)) and len(data) == before.size:
                 return Snapshot(data, before)
         except FileNotFoundError:  # also between the two steps of an editor's save
             if attempt == ATTEMPTS - 1 or not os.path.isdir(os.path.dirname(path)):
@@ -120,7 +120,7 @@ def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
         return exchange.Edited(None, [])
     _check_folder(home, target)
     files.create(target, data)
-    return exchange.Edited(files.identify(os.stat(target)), [])
+    return exchange.Edited(file_states.identify(os.stat(target)), [])
 
 
 def _check_folder(home: Home, target: str) -> None:
@@ -130,12 +130,12 @@ def _check_folder(home: Home, target: str) -> None:
         raise NoInput("no such folder", place=folder, cure=cure)
 
 
-def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
+def foreign_edit_age(path: str, ours: file_states.Identity | None) -> float:
     """Seconds since somebody else changed the file; infinite when what is there is `ours`.
 
     By the change time: a synchroniser sets the other, and may set it to an hour ago.
     """
     found = os.stat(path)
-    if files.identify(found) == ours:
+    if file_states.identify(found) == ours:
         return math.inf
     return max(0.0, clock.system_now() / 1000 - found.st_ctime)

@@ -17,7 +17,7 @@ from functools import cached_property
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.occurrence import find_grace
 from ..formats.reminder.reminder import Reminder, ReminderProblem
-from ..ground import chance, clock, exchange, files, stream, zone
+from ..ground import chance, clock, exchange, file_states, files, stream, zone
 from ..ground.errors import BadData, Busy, Failure, NoInput
 from ..ground.paths import Home
 from . import file, last_scan
@@ -50,7 +50,7 @@ class Scan:
         self.seen = self.before = last_scan.load(last_scan.path_of(setup.home))
         self.age = 0.0  # seconds since somebody saved the file
         self.problems: list[ReminderProblem] = []  # lines that are nearly reminders
-        self.known: files.Identity | None = None  # the file as it was read, or as we left it
+        self.known: file_states.Identity | None = None  # the file as it was read, or as we left it
         self.unfinished = b""  # a last line that may be half of one
         self.delivery = Delivery(setup, lambda: self.journal)
 

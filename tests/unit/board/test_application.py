@@ -16,7 +16,7 @@ from asking import ask, make_board
 from board_home import digest_truth, fill, open_memory, read_records
 from plainmind.board import application, changes
 from plainmind.board.pages import PAGES, find_page
-from plainmind.ground import files
+from plainmind.ground import file_states, files
 from plainmind.ground.errors import Misconfigured
 from plainmind.index.sqlite import opening
 from plainmind.index.sqlite.index_file import IndexFile
@@ -197,7 +197,7 @@ def test_what_happens_to_the_index_while_it_is_open(app, home):
 
 def test_the_index_is_read_while_another_writes(app, home, monkeypatch):
     """As mem-embed does, with the lock of the index and a transaction."""
-    monkeypatch.setattr(files, "UNSETTLED", 0)
+    monkeypatch.setattr(file_states, "UNSETTLED", 0)
     found = ask_everything(app)
     with (
         files.lock(os.path.join(home.index, "lock")),
@@ -399,7 +399,7 @@ def test_who_watches_is_told_what_changed_until_the_end(board, home):
 def test_looking_is_no_change(board, home, monkeypatch):
     """Else a page that is asked for because something changed would be asked for again. What was
     written a moment ago is looked at again, which is left out here."""
-    monkeypatch.setattr(files, "UNSETTLED", 0)
+    monkeypatch.setattr(file_states, "UNSETTLED", 0)
     app = make_board(lambda: open_memory(home))
     ask_everything(app)
     before = {name: changes.digest(home, open_memory(home).env, [name]) for name in changes.TOPICS}

@@ -10,7 +10,7 @@ import time
 from glob import glob
 
 import pytest
-from plainmind.ground import exchange, files
+from plainmind.ground import exchange, file_states, files
 from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
 from scene import PATIENCE
 
@@ -464,7 +464,7 @@ def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
     assert [files.read(name) for name in edited.conflicts] == kept and len(names(path)) == 1 + len(
         kept
     )
-    assert edited.identity == files.identify(os.stat(path))
+    assert edited.identity == file_states.identify(os.stat(path))
 
 
 def test_conflicts_of_one_second_have_names_of_their_own(path, monkeypatch):

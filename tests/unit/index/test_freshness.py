@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.evidence import Question, Scope
 from plainmind.formats.log import event as events
-from plainmind.ground import clock, files
+from plainmind.ground import clock, file_states, files
 from plainmind.ground.paths import Home
 from plainmind.index import embedding
 from plainmind.index.engine import Index
@@ -335,7 +335,7 @@ def test_a_look_at_every_window_lists_the_folders_whose_names_changed(
     seen = lambda home, context, **more: listed.append(context) or real(home, context, **more)
     monkeypatch.setattr(Home, "list_windows", seen)
     if trusted:
-        monkeypatch.setattr(files, "UNSETTLED", -(10**18))  # folders were made just now
+        monkeypatch.setattr(file_states, "UNSETTLED", -(10**18))  # folders were made just now
 
     def look() -> set[str]:
         for _ in range(2):  # what is known of folders is written down by the first

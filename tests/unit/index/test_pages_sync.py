@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.page import page as format
-from plainmind.ground import files
+from plainmind.ground import file_states, files
 from plainmind.ground.errors import NoInput, NotPermitted
 from plainmind.ground.paths import Home
 from plainmind.index.engine import Index
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 def late():
     """A machine under load takes longer than two seconds for what is to happen in one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "UNSETTLED", 60 * 10**9)
+        patch.setattr(file_states, "UNSETTLED", 60 * 10**9)
         yield
 
 
@@ -216,7 +216,7 @@ def test_one_page_that_changed_is_read_and_no_other(home, monkeypatch):
 
 def test_a_page_of_which_only_the_time_changed_is_not_taken_in(home, monkeypatch):
     many(home, 3)
-    monkeypatch.setattr(files, "UNSETTLED", -1)  # a file's time of change cannot be set back
+    monkeypatch.setattr(file_states, "UNSETTLED", -1)  # a file's time of change cannot be set back
     with stores.opened(home) as index:
         before = everything(index)
     os.utime(home.path("knowledge/page-1.md"), (1_700_000_009, 1_700_000_009))
@@ -459,7 +459,7 @@ def test_of_a_page_that_is_too_large_whole_lines_are_taken(home, shift):
 
 
 def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home, monkeypatch):
-    monkeypatch.setattr(files, "UNSETTLED", -1)  # as if they were written long ago
+    monkeypatch.setattr(file_states, "UNSETTLED", -1)  # as if they were written long ago
     many(home, 2000)
     with stores.opened(home) as index:
         index.sketches()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.evidence import Scope
-from plainmind.ground import clock, files
+from plainmind.ground import clock, file_states, files
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
 from plainmind.index import cache, reading
@@ -562,7 +562,7 @@ def test_each_of_these_is_missed_when_it_is_left_out(folder, monkeypatch, left_o
     """And with it, nothing leaks."""
     patches, happenings = CONTROLS[left_out]
     place = lambda: Home(str(folder / str(next(numbers))))
-    monkeypatch.setattr(files, "UNSETTLED", -1)  # as if all of it had happened long ago
+    monkeypatch.setattr(file_states, "UNSETTLED", -1)  # as if all of it had happened long ago
     assert [leaked for seed in range(6) for leaked in play(place(), seed, happenings)] == []
     for owner, name, other in patches:
         monkeypatch.setattr(owner, name, other)

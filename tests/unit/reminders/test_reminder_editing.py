@@ -5,7 +5,7 @@ import os
 
 import pytest
 from plainmind.formats.reminder import reminder
-from plainmind.ground import exchange, files
+from plainmind.ground import exchange, file_states, files
 from plainmind.ground.errors import BadData, NoInput, Usage
 from plainmind.reminders import editing
 
@@ -72,12 +72,12 @@ def test_remove_takes_one_line_and_nothing_else(home, path):
     lambda home, path: editing.edit(home, path, "none", {"recur": "daily"}),
 ])  # fmt: skip
 def test_an_id_that_nobody_has(home, path, work):
-    before = files.identify(os.stat(path))
+    before = file_states.identify(os.stat(path))
     with pytest.raises(
         NoInput, match="reminders.md: no reminder has the id '.*'; list them with remind-list"
     ):
         work(home, path)
-    assert files.identify(os.stat(path)) == before
+    assert file_states.identify(os.stat(path)) == before
 
 
 @pytest.mark.parametrize("id", ["", " ", "a b", "rid_Ä", "line 1", "a\n"])
@@ -87,12 +87,12 @@ def test_an_id_that_nobody_has(home, path, work):
 ])  # fmt: skip
 def test_an_id_that_nobody_can_have_is_not_that_of_a_line_without_one(home, path, work, id):
     files.replace(path, A.removesuffix(" id=rid_A").encode() + b"\n")
-    before = files.identify(os.stat(path))
+    before = file_states.identify(os.stat(path))
     with pytest.raises(
         Usage, match="is not an id; give the id of a reminder; list them with remind-list"
     ):
         work(home, path, id)
-    assert files.identify(os.stat(path)) == before
+    assert file_states.identify(os.stat(path)) == before
 
 
 def test_a_message_that_cannot_be_is_refused_before_anything_is_read(home):
@@ -107,9 +107,9 @@ def test_a_message_that_cannot_be_is_refused_before_anything_is_read(home):
     lambda home, path: editing.remove(home, path, "rid_A", dry_run=True),
 ])  # fmt: skip
 def test_a_dry_run(home, path, work):
-    before = files.identify(os.stat(path))
+    before = file_states.identify(os.stat(path))
     assert work(home, path).reminder.line in (3, 10)
-    assert files.identify(os.stat(path)) == before
+    assert file_states.identify(os.stat(path)) == before
 
 
 # ---- a person saves what they have before our change and after it

@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from plainmind.ground import clock, files, regular
+from plainmind.ground import clock, file_states, files, regular
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy, Misconfigured, NoInput
 from plainmind.reminders import file
@@ -49,7 +49,7 @@ def quick(monkeypatch):
 
 def test_a_read_tells_what_it_read(path):
     snapshot = file.read_stable(path)
-    assert snapshot == (b"mine\n", files.identify(os.stat(path)))
+    assert snapshot == (b"mine\n", file_states.identify(os.stat(path)))
 
 
 def changing(monkeypatch, path, *saves):
@@ -145,7 +145,7 @@ def test_a_file_that_is_not_there_is_made(home):
     edited = file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n")
     found = os.stat(home.path("reminders.md"))
     assert files.read(home.path("reminders.md")) == b"ours\n" and found.st_mode & 0o777 == 0o600
-    assert edited.identity == files.identify(found)
+    assert edited.identity == file_states.identify(found)
     assert file.edit(home, home.path("other.md"), lambda data: data).identity is None
     assert not os.path.exists(home.path("other.md"))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, NamedTuple
 
 from ...formats.log import event as events
-from ...ground import files, regular
+from ...ground import file_states, files, regular
 from ...ground.errors import Failure, NotPermitted
 from ...ground.masks import Mask
 from ...ground.paths import Home
@@ -37,7 +37,7 @@ class Summaries:
         self, complain: Callable[[Failure], None], mask: Mask, home: Home, path: str
     ) -> overview.Summary:
         full = home.path(path)
-        state = files.state_of(os.stat(full))
+        state = file_states.state_of(os.stat(full))
         known = self._known.get(full)
         if known and known[0] == state and known[1] is mask:
             return known[2]
@@ -51,7 +51,7 @@ class Summaries:
         if found.last:
             shown = mask(found.last.content)[:LONGEST]
             found = found._replace(last=found.last._replace(content=shown))
-        self._known[full] = files.settle(state), mask, found
+        self._known[full] = file_states.settle(state), mask, found
         while len(self._known) > SUMMARIES:
             self._known.popitem(last=False)
         return found
@@ -99,7 +99,7 @@ class Outlines:
             first, end = select(outline.lines)
             found = _read(file, outline, first, end)
         self._known.pop(full, None)  # the newest is the last
-        self._known[full] = outline._replace(state=files.settle(outline.state))
+        self._known[full] = outline._replace(state=file_states.settle(outline.state))
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         context = reader.context_of(path)
@@ -123,7 +123,7 @@ def _read(
 
 def _outline(file: BinaryIO, known: _Outline | None) -> _Outline:
     """The outline of a window; of one that grew, only what came is parsed."""
-    state = files.state_of(os.fstat(file.fileno()))
+    state = file_states.state_of(os.fstat(file.fileno()))
     if known and known.state == state:
         return known
     file.seek(0)

@@ -8,7 +8,7 @@ from ...formats.page import page, page_links
 from ...formats.page.link import LinkTable, link_key, parse_link
 from ...formats.page.page import Page
 from ...formats.page.triple import comparison_key
-from ...ground import files
+from ...ground import file_states, files
 from ...ground.errors import Failure
 from ...ground.paths import Home
 from . import page_files
@@ -57,7 +57,7 @@ class KnownPages:
         states: list[tuple[str, State]] = []
         for path, entry in page_files.list_entries(home, page_files.KNOWLEDGE):
             try:
-                states.append((path, files.state_of(entry.stat())))
+                states.append((path, file_states.state_of(entry.stat())))
             except OSError:  # gone meanwhile
                 continue
         library = self._library
@@ -89,7 +89,9 @@ def _read(home: Home, path: str, state: State) -> tuple[State, KnownPage]:
     read = page_files.read_page(home, path)
     links = [target.name for target in page_links.find_links(read)]
     links = list(dict.fromkeys(links))
-    return files.settle(state), KnownPage(read._replace(body=""), read.title, state[-1], links)
+    return file_states.settle(state), KnownPage(
+        read._replace(body=""), read.title, state[-1], links
+    )
 
 
 def _relate(pages: Mapping[str, KnownPage], unread: list[Failure]) -> Library:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...formats import secrets
 from ...formats.resident import bullets, excerpt, operation
 from ...formats.resident.operation import Operation, Rejection
-from ...ground import exchange, files, masks
+from ...ground import exchange, file_states, files, masks
 from ...ground.errors import BadData, Busy, Failure, NotPermitted
 from ...ground.paths import Home
 from . import journal, scopes, trust
@@ -163,7 +163,7 @@ class Writeback:
         exchange.recover(path)
         seen: dict[bytes, bytes] = {}
 
-        def announce(placed: files.Identity) -> None:
+        def announce(placed: file_states.Identity) -> None:
             self._note(("place", [], {"path": path, "inode": [placed.device, placed.inode]}))
 
         with changes.admission(self.home) as admit:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.ground import files
+from plainmind.ground import file_states
 from plainmind.ground.paths import Home
 from plainmind.index.sqlite import opening, store, words
 from plainmind.memory import care, pages
@@ -72,7 +72,7 @@ def test_another_process_was_faster(home, monkeypatch):
 
 
 def test_one_page_that_changed_is_written_and_no_other(home, monkeypatch):
-    monkeypatch.setattr(files, "UNSETTLED", -1)  # as if all of it had happened long ago
+    monkeypatch.setattr(file_states, "UNSETTLED", -1)  # as if all of it had happened long ago
     costs = []
     for count in (10, 200):
         many(home, count)
@@ -92,7 +92,7 @@ def test_one_page_that_changed_is_written_and_no_other(home, monkeypatch):
 def test_words_and_state_of_a_file_are_those_of_a_new_index(tmp_path_factory, seed, happened):
     folder = tmp_path_factory.mktemp("tables")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "UNSETTLED", 60 * 10**9)
+        patch.setattr(file_states, "UNSETTLED", 60 * 10**9)
         world = World(Home(str(folder / "home")), seed)
         for happening in happened:
             happening(world)

@@ -1,0 +1,34 @@
+"""What tells whether a file is the one it was, without reading it."""
+
+import os
+from typing import NamedTuple
+
+from . import clock
+
+UNSETTLED = 2_000_000_000  # ns in which a file may change again without its time showing it
+
+
+class Identity(NamedTuple):
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+def identify(found: os.stat_result) -> Identity:
+    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def state_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Inode, times and size; the third, of the change, nobody can set back."""
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def is_settled(changed: int) -> bool:
+    """Whether a next change would show in the time (ns) of the change."""
+    return clock.system_now() * 1_000_000 - changed > UNSETTLED
+
+
+def settle(state: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """The same to be kept; of a file that may change again unseen, one that no file has."""
+    return state if is_settled(state[2]) else (*state[:2], 0, state[3])
