@@ -19,17 +19,17 @@ import click
 from .. import __version__
 from ..ground import masks, stream
 from ..ground.errors import (
-    BAD_DATA,
     BUG,
     INPUT_OUTPUT,
     INTERRUPTED,
-    MISCONFIGURED,
     USAGE,
+    BadData,
     Failure,
+    Misconfigured,
     NotPermitted,
     Usage,
 )
-from .output import complain, complain_of, end_progress, program, write_error
+from .output import complain, describe, end_progress, program, write_error
 from .session import CHECKOUT, Session
 from .values import Value
 
@@ -257,7 +257,7 @@ def run(main: click.Command) -> NoReturn:
     except stream.ReaderLeft:
         code = 0
     except Failure as failure:  # a full disk behind standard output
-        complain_of(failure)
+        complain(describe(failure))
         code = failure.code
     end_progress()
     # nothing is left to clean up, and tearing the interpreter down takes milliseconds
@@ -274,32 +274,29 @@ def _outcome(main: click.Command) -> int:
     except click.ClickException as error:
         complain(f"{_in_our_words(error)}; see '{program()} --help'")
         return USAGE
-    except Failure as failure:
-        _maybe_traceback()
-        complain_of(failure)
-        return failure.code
     except stream.ReaderLeft:
         raise
     except SystemExit:  # how click ends when it printed the help and nobody read it
         raise stream.ReaderLeft from None
-    except OSError as error:
-        from ..ground.files import to_failure
-
-        _maybe_traceback()
-        told = to_failure(error)
-        complain_of(told)
-        return told.code
-    except UnicodeError as error:
-        _maybe_traceback()
-        complain(f"text that cannot be encoded: {error}")
-        return BAD_DATA
-    except ModuleNotFoundError as error:
-        _maybe_traceback()
-        return _report_missing(error)
     except Exception as error:
         _maybe_traceback()
-        complain(f"internal error: {type(error).__name__}: {error}; MIND_DEBUG=1 shows where")
-        return BUG
+        failure = explain(error)
+        complain(describe(failure))
+        return failure.code
+
+
+def explain(error: Exception) -> Failure:
+    """What a command says of an error, and ends with."""
+    if isinstance(error, (OSError, Failure)):
+        from ..ground.files import to_failure
+
+        return to_failure(error)
+    if isinstance(error, UnicodeError):
+        return BadData(f"text that cannot be encoded: {error}")
+    if isinstance(error, ModuleNotFoundError):
+        return _explain_missing(error)
+    told = f"internal error: {type(error).__name__}: {error}"
+    return Failure(told, cure="MIND_DEBUG=1 shows where")
 
 
 def _in_our_words(error: click.ClickException) -> str:
@@ -324,19 +321,21 @@ def _is_near(name: str, error: click.NoSuchOption) -> bool:
     return SequenceMatcher(None, given, name.strip("-")).ratio() >= 0.75
 
 
-def _report_missing(error: ModuleNotFoundError) -> int:
+def _explain_missing(error: ModuleNotFoundError) -> Failure:
     """A package that is not there: set-up was undone, or Python replaced."""
     from shlex import quote
 
     folder = quote(CHECKOUT)
-    complain(f"package '{error.name}' is missing; run: rm -r {folder}/.venv && make -C {folder}")
-    return MISCONFIGURED
+    cure = f"run: rm -r {folder}/.venv && make -C {folder}"
+    return Misconfigured(f"package '{error.name}' is missing", cure=cure)
 
 
 def _end_import(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     """As `run`, for what a page raises while it is loaded."""
     if isinstance(error, ModuleNotFoundError):
-        os._exit(_report_missing(error))
+        failure = _explain_missing(error)
+        complain(describe(failure))
+        os._exit(failure.code)
     sys.__excepthook__(kind, error, trace)
 
 

@@ -52,18 +52,22 @@ def line_text(record: Any) -> str:
 
 def complain(text: str) -> None:
     """One line on standard error, its secrets masked, its control characters made visible."""
-    write_error(f"{program()}: {plain(masks.mask(text))}\n")
+    write_error(f"{program()}: {remark(text)}\n")
 
 
-def complain_of(failure: Failure) -> None:
-    """A failure as a remark. A file of the home is named by a path that can be pasted anywhere."""
-    place = failure.place
+def remark(text: str) -> str:
+    """A text on one line, without secrets and without what a terminal obeys."""
+    return plain(masks.mask(text))
+
+
+def describe(failure: Failure) -> str:
+    """What is said of a failure. A file of the home is named by a path that can be pasted
+    anywhere."""
+    place, text = failure.place, str(failure)
     first = place.partition("/")[0]
     if _home and first in FOLDERS and not os.path.lexists(re.sub(r":[\d-]+\Z", "", place)):
-        text = str(failure)
-        complain(_home.path(place) + text.removeprefix(place))
-    else:
-        complain(str(failure))
+        return _home.path(place) + text.removeprefix(place)
+    return text
 
 
 def plain(text: str) -> str:

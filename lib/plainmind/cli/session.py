@@ -44,9 +44,12 @@ class Session:
         key: str = "",
         inside: bool = False,
         told: Collection[str] = (),
+        hear: Callable[[str], None] | None = None,
     ):
         """`key` is the JSON key of a record that is a bare text. `inside`: the broker of a sandbox
-        runs this command for the agent. `told`: complaints about .env that were made."""
+        runs this command for the agent. `told`: complaints about .env that were made. `hear` is
+        told what a command says, in the place of standard error."""
+        self._hear = hear or output.complain
         self.home = open_home(home)
         self.env = Environment(self.home.root)
         output.speak_of(self.home, self.env)
@@ -67,11 +70,13 @@ class Session:
             ) from None
         self.worst = 0
 
-    def again(self) -> "Session":
-        """The same with .env and config.toml as they are now: for what runs for long."""
+    def again(self, hear: Callable[[str], None] | None = None) -> "Session":
+        """The same with .env and config.toml as they are now: for what runs for long. `hear` is
+        told what is said from now on."""
         now = clock.to_text(self.fixed_now) if self.fixed_now else None
         given = (self.quiet, self.verbose, self._color, self.json, self.dry_run, self._key)
-        return Session(self.home.root, now, *given, self.inside, self.env.complaints)
+        heard = hear and (lambda text: hear(output.remark(text)))
+        return Session(self.home.root, now, *given, self.inside, self.env.complaints, heard)
 
     @property
     def now(self) -> int:
@@ -109,7 +114,7 @@ class Session:
     def say(self, text: str) -> None:
         """A remark on standard error, unless --quiet."""
         if not self.quiet:
-            output.complain(text)
+            self._hear(text)
 
     def remark(self, text: str) -> None:
         """One more remark, with --verbose."""
@@ -211,7 +216,7 @@ class Session:
         an earlier run has said so, and this one does not."""
         stream.flush()  # what was printed before it, before it
         if not told:
-            output.complain_of(failure)
+            self._hear(output.describe(failure))
         self.worst = max(self.worst, failure.code)
 
     def convert_each(self, values: Iterable[str], convert: Callable[[str], Any]) -> list[Any]:
