@@ -1,165 +1,97 @@
-"""Retrieval quality of pages on LoCoMo, through the code path of the commands.
+"""Retrieval quality of pages, through the code path of the commands.
 
-    .venv/bin/python bench/pages.py [--data DIR] [--quick]
+    .venv/bin/python bench/pages.py [--quick] [--words] [--set NAME] [--save FILE] [--against FILE]
 
-Each conversation is a home of its own, and each six turns of a session in a row are a page of it; a
-question's gold pages are those that hold a gold turn. Page recall@k = |gold in the top k| / |gold|,
-macro over questions with gold; MRR@10; n and a 95 % bootstrap interval of recall@5 over questions;
-without floor, and asked so late that recency is 0. Then, with the settings a turn has: how many of
-a home's own questions are given anything, and how many of a sixth of the others', to whom nothing
-is to be given. The data is bench/conversations.py's: without it there is nothing to do, and this
-says so.
+Two sets of vaults and questions (bench/vaults.py). Without floor, and of the first ten: hit@1, page
+recall@5 = |gold in the top 5| / |gold| and MRR, macro over questions with gold, each with its 95 %
+bootstrap interval over questions. Then, with the settings that a turn has, what the block holds:
+the share of the gold, pages, and how often it is empty; and how often it is, as it ought to be, of
+questions that nothing answers. --save keeps what each question had; --against compares with that,
+question by question.
 """
 
 import argparse
-import os
-import random
+import json
 import sqlite3
-import tempfile
-from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from conversations import CACHE, instant, names, read_rows
+import vaults
+from conversations import Embedder
 from plainmind.formats import words
 from plainmind.formats.evidence import Question
-from plainmind.formats.page import page_edit
-from plainmind.ground.clock import DAY
-from plainmind.ground.environment import Environment
-from plainmind.ground.paths import Home
-from plainmind.ground.settings import Settings
-from plainmind.index import embedding, engine_in_use
+from plainmind.index import engine_in_use
 from plainmind.index.engine import Index
-from plainmind.providers import registry
-from plainmind.recall import pages, search
+from plainmind.recall import page_block, pages, search
 from plainmind.recall.pages import Policy
 from retrieval import interval
+from vaults import Asked, Vault
 
-TURNS = 6  # a page
-STRANGERS = 1 / 6
+SETS = {"apollo": vaults.apollo, "locomo": vaults.locomo}
 MOST = 10
 OPEN = Policy(floor=0.0, k=MOST)
 
-
-class Ranked(NamedTuple):
-    """What one question found: `gold` are the pages that answer it, `found` those given, best
-    first."""
-
-    gold: frozenset[str]
-    found: Sequence[str]
-
-    def recall(self, k: int) -> float:
-        return len(self.gold.intersection(self.found[:k])) / len(self.gold)
-
-    @property
-    def reciprocal(self) -> float:
-        return next(
-            (1 / place for place, path in enumerate(self.found, 1) if path in self.gold), 0.0
-        )
-
-
-class Measured(NamedTuple):
-    """What all conversations gave."""
-
-    ladder: dict[str, list[Ranked]]
-    own: list[Ranked]  # with the floor
-    strangers: list[int]  # pages given to each question that has nothing to do with the home
-
-
-class Asker:
-    """Questions with their vectors, each made once."""
-
-    def __init__(self, embedder, settings: Settings, now: int):
-        self.embedder, self.now = embedder, now
-        self.model = embedder.model if embedder else ""
-        self.baseline = registry.baseline_of(self.model, settings)
-        self._made: dict[str, Sequence[float]] = {}
-
-    def query(self, row: dict) -> search.Query:
-        if self.embedder and row["id"] not in self._made:
-            self._made[row["id"]] = self.embedder.query(row["query"])
-        return search.Query(
-            row["query"], self.now, self._made.get(row["id"]), self.model, self.baseline
-        )
+Results = dict[str, dict[str, dict]]  # way -> question -> what it had
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="one conversation, without the embedder"
-    )
+    parser.add_argument("--quick", action="store_true", help="one vault, by words alone")
+    parser.add_argument("--words", action="store_true", help="without the embedder")
+    parser.add_argument("--set", choices=SETS, help="only this one")
+    parser.add_argument("--save", help="keep the results of every question")
+    parser.add_argument("--against", help="compare with what was kept")
     given = parser.parse_args()
-    if "locomo" not in names():
-        print("no LoCoMo in ../shared/bench: nothing measured")
-        return
-    corpus, questions = read_rows("locomo", "corpus"), read_rows("locomo", "queries")
-    env = Environment()
-    settings = Settings("", "", env.get)
-    embedder = None if given.quick else registry.open_embedder("embedded", env, settings, bulk=True)
-    asker = Asker(embedder, settings, max(instant(row["date"]) for row in corpus) + 3650 * DAY)
-    measured = Measured({}, [], [])
-    for conversation in sorted({row["conv"] for row in corpus})[: 1 if given.quick else None]:
-        with tempfile.TemporaryDirectory() as folder:
-            home = Home(folder)
-            where = _write(home, [row for row in corpus if row["conv"] == conversation])
-            _measure(home, asker, conversation, questions, where, measured)
-    _table(measured)
+    everything: dict[str, Results] = {}
+    for name in [given.set] if given.set else [*SETS][: 1 if given.quick else None]:
+        results: Results = {}
+        for vault in SETS[name]():
+            _measure(vault, Embedder(vault.home, given.words or given.quick), results)
+        if results:
+            _print_table(name, results)
+            everything[name] = results
+        else:
+            print(f"no {name} in ../shared/bench: not measured")
+    if given.save:
+        with open(given.save, "w", encoding="utf-8") as file:
+            json.dump(everything, file)
+    if given.against:
+        with open(given.against, encoding="utf-8") as file:
+            _compare(json.load(file), everything)
 
 
-def _write(home: Home, turns: list[dict]) -> dict[str, str]:
-    """The pages of a conversation; id of a turn -> path of its page."""
-    os.makedirs(home.path("knowledge"))
-    os.makedirs(CACHE, exist_ok=True)
-    os.symlink(CACHE, home.vectors)  # embedding takes minutes, and is the same every time
-    where = {}
-    for session in dict.fromkeys(turn["sess"] for turn in turns):
-        rows = [turn for turn in turns if turn["sess"] == session]
-        for number, start in enumerate(range(0, len(rows), TURNS)):
-            part = rows[start : start + TURNS]
-            day = datetime.fromtimestamp(instant(part[0]["date"]) / 1000, timezone.utc).date()
-            body = "\n\n".join(f"{turn['speaker']}: {turn['text']}" for turn in part)
-            path = f"knowledge/{session}-{number:02d}.md"
-            with open(home.path(path), "wb") as file:
-                file.write(
-                    page_edit.compose({"date": day, "type": "reference", "tier": "L2"}, body)
-                )
-            where |= {turn["id"]: path for turn in part}
-    return where
-
-
-def _measure(
-    home: Home,
-    asker: Asker,
-    conversation: str,
-    questions: list[dict],
-    where: dict[str, str],
-    into: Measured,
-) -> None:
-    chance = random.Random(conversation)
-    strange = [
-        row for row in questions if row["conv"] != conversation and chance.random() < STRANGERS
-    ]
-    asked = [
-        (row, frozenset(where[id] for id in row["gold"] if id in where))
-        for row in questions
-        if row["conv"] == conversation
-    ]
-
-    with engine_in_use().made_in(home, home.index) as index:
-        if asker.embedder:
-            due = index.pending(asker.model, 1 << 42)
-            embedding.Run(index, asker.embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
+def _measure(vault: Vault, embedder: Embedder, into: Results) -> None:
+    with engine_in_use().made_in(vault.home, vault.home.index) as index:
+        embedder.embed(index)
         plain = _fts(index)
-        for row, gold in asked:
-            if gold:
-                query = asker.query(row)
-                for name, found in _ways(index, query, plain):
-                    into.ladder.setdefault(name, []).append(Ranked(gold, found))
-                into.own.append(Ranked(gold, _found(index, query, Policy())))
-        into.strangers.extend(len(_found(index, asker.query(row), Policy())) for row in strange)
+        for asked in vault.asked:
+            query = embedder.query(asked.text, vault.now)
+            for way, found in _ways(index, query, plain) if asked.gold else ():
+                into.setdefault(way, {})[asked.name] = _judge(asked, found)
+            policy = Policy()
+            known = pages.search(query, index, policy)
+            given = [page.found.path for page in page_block.fit(known, policy).shown]
+            into.setdefault("block", {})[asked.name] = {
+                "kind": asked.kind,
+                "gold": len(asked.gold.intersection(given)) / (len(asked.gold) or 1),
+                "pages": len(given),
+                "empty": float(not given),
+                "answered": bool(asked.gold),
+            }
 
 
-def _ways(index: Index, query: search.Query, plain: Callable[[str], list[str]]):
+def _judge(asked: Asked, found: Sequence[str]) -> dict:
+    places = [place for place, path in enumerate(found, 1) if path in asked.gold]
+    return {
+        "kind": asked.kind,
+        "hit@1": float(1 in places),
+        "r@5": sum(place <= 5 for place in places) / len(asked.gold),
+        "mrr": 1 / places[0] if places else 0.0,
+    }
+
+
+def _ways(
+    index: Index, query: search.Query, plain: Callable[[str], list[str]]
+) -> Iterator[tuple[str, list[str]]]:
     yield "FTS5's own bm25, all words", plain(query.text)
     yield "words only", _found(index, query._replace(vector=None), OPEN)
     if query.vector is not None:
@@ -205,38 +137,58 @@ def _fts(index: Index) -> Callable[[str], list[str]]:
     return ask
 
 
-def _table(measured: Measured) -> None:
+def _print_table(name: str, results: Results) -> None:
+    block = results.pop("block")
+    print(f"\n{name}; 95 % bootstrap intervals\n")
+    names = "".join(f"  {key:>18}" for key in ("hit@1", "recall@5", "MRR"))
+    print(f"{'pages':28} {'n':>4}{names}")
+    for way in sorted(results, key=lambda way: _mean(results[way].values(), "r@5")):
+        rows = [*results[way].values()]
+        numbers = "".join(f"  {_with_interval(rows, key):>18}" for key in ("hit@1", "r@5", "mrr"))
+        print(f"{way:28} {len(rows):4}{numbers}")
+    results["block"] = block
+    own = [row for row in block.values() if row["answered"]]
+    others = [row for row in block.values() if not row["answered"]]
     print(
-        f"page retrieval on LoCoMo, pages of {TURNS} turns; 95 % bootstrap interval of recall@5\n"
+        f"the block, floor {Policy().floor:g}: {_with_interval(own, 'gold')} % of the gold, "
+        f"{_mean(own, 'pages') / 100:.1f} pages, {_mean(own, 'empty'):.1f} % empty; where nothing "
+        f"answers ({len(others)} questions) {_mean(others, 'pages') / 100:.1f} pages, "
+        f"{_mean(others, 'empty'):.1f} % empty"
     )
-    print(
-        f"{'retrieval':28} {'n':>4}  {'r@1':>5} {'r@3':>5} {'r@5':>5} {'r@10':>5}  "
-        f"{'interval':>13}  {'MRR':>5}"
-    )
-    for name, rows in sorted(
-        measured.ladder.items(), key=lambda item: sum(row.recall(5) for row in item[1])
-    ):
-        recalls = " ".join(f"{_share([row.recall(k) for row in rows]):5.1f}" for k in (1, 3, 5, 10))
-        low, high = interval([row.recall(5) for row in rows])
-        mrr = _share([row.reciprocal for row in rows])
-        print(f"{name:28} {len(rows):4}  {recalls}  {low:5.1f} – {high:5.1f}  {mrr:5.1f}")
-    own, strangers, k = measured.own, measured.strangers, Policy().k
-    print(
-        f"\nwith the floor {Policy().floor:g}: {_share([bool(row.found) for row in own]):.1f} % "
-        f"of {len(own)} questions are given something, "
-        f"recall@{k} {_share([row.recall(k) for row in own]):.1f}, "
-        f"{_mean([len(row.found) for row in own]):.1f} pages each; "
-        f"{_share([bool(count) for count in strangers]):.1f} % of {len(strangers)} strangers' "
-        f"questions, {_mean(strangers):.1f} pages each"
-    )
+    kinds = sorted({row["kind"] for row in own})
+    if len(kinds) > 1:
+        of = {kind: [row for row in own if row["kind"] == kind] for kind in kinds}
+        print("gold in it by kind: " + ", ".join(f"{k} {_mean(of[k], 'gold'):.1f}" for k in kinds))
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / max(1, len(values))
+def _compare(before: dict[str, Results], after: dict[str, Results]) -> None:
+    """What every way gained, question by question."""
+    print("\nagainst what was kept: gain, and its 95 % bootstrap interval over the same questions")
+    for name, results in after.items():
+        for way, rows in results.items():
+            kept = before.get(name, {}).get(way, {})
+            gains = []
+            for key in ("hit@1", "r@5", "mrr", "gold", "empty"):
+                values = [
+                    row[key] - kept[one][key]
+                    for one, row in rows.items()
+                    if one in kept and key in row and row.get("answered", True)
+                ]
+                if values:
+                    low, high = interval(values)
+                    gain = 100 * sum(values) / len(values)
+                    gains.append(f"{key} {gain:+.1f} [{low:.1f}, {high:.1f}]")
+            print(f"{name} {way:28} {'; '.join(gains)}")
 
 
-def _share(values: Sequence[float]) -> float:
-    return 100 * _mean(values)
+def _with_interval(rows: Sequence[dict], key: str) -> str:
+    low, high = interval([row[key] for row in rows])
+    return f"{_mean(rows, key):.1f} ({low:.1f}–{high:.1f})"
+
+
+def _mean(rows: Collection[dict], key: str) -> float:
+    """In percent."""
+    return 100 * sum(row[key] for row in rows) / max(1, len(rows))
 
 
 if __name__ == "__main__":
