@@ -9,7 +9,7 @@ import ctypes
 import functools
 import gc
 import importlib
-import json
+import marshal
 import os
 import pkgutil
 import random
@@ -40,6 +40,7 @@ class Order(NamedTuple):
     argv: list[str]
     env: dict[str, str]
     folder: str = "."
+    umask: int | None = None  # the nursery's
 
 
 class Ended(NamedTuple):
@@ -131,7 +132,7 @@ class Nursery:
     def start(self, order: Order, stdin: int, stdout: int, stderr: int) -> Child:
         line = socket.socket(socket.AF_UNIX)
         line.connect(self.place)
-        data = json.dumps(order).encode()
+        data = marshal.dumps(tuple(order))
         socket.send_fds(line, [b"%d\n" % len(data)], [stdin, stdout, stderr])
         line.sendall(data)
         return Child(order, line)
@@ -174,18 +175,23 @@ def serve(place: str) -> None:
     gc.collect()
     gc.freeze()
     os.write(1, b"ready\n")
+    lines: dict[int, socket.socket] = {}  # to who ordered it, of each process that runs
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    signal.set_wakeup_fd(end)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        ready, _, _ = select.select([listener, 0], [], [])
+        ready, _, _ = select.select([listener, ended, 0], [], [])
         if 0 in ready:
             return
-        line, _ = listener.accept()
-        if not os.fork():
-            listener.close()
-            _watch(line)
-        line.close()
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        if ended in ready:
+            os.read(ended, 1 << 10)
+            _tell_ends(lines)
+        if listener in ready:
+            line, _ = listener.accept()
+            with suppress(OSError):  # who has gone orders nothing
+                pid = _fork(line, [listener, *lines.values()], (ended, end))
+                lines[pid] = line
 
 
 def _load() -> None:
@@ -197,20 +203,36 @@ def _load() -> None:
         importlib.import_module(module.name)
 
 
-def _watch(line: socket.socket) -> None:
-    """Fork once more, and say what became of it."""
+def _tell_ends(lines: dict[int, socket.socket]) -> None:
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            with suppress(OSError), lines.pop(ended[0]) as line:
+                line.sendall(b"%d\n" % os.waitstatus_to_exitcode(ended[1]))
+
+
+def _fork(line: socket.socket, others: list[socket.socket], pipe: tuple[int, int]) -> int:
     first, descriptors, _, _ = socket.recv_fds(line, 32, 3)
     length, _, data = first.partition(b"\n")
-    while len(data) < int(length):
-        data += line.recv(1 << 16)
+    while len(data) < int(length or 1):
+        more = line.recv(1 << 16)
+        if not more:
+            raise ConnectionError("who ordered it has gone")
+        data += more
     child = os.fork()
     if not child:
-        _become(line, Order(*json.loads(data)), list(descriptors))
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for other in others:
+                other.close()
+            for descriptor in pipe:
+                os.close(descriptor)
+            _become(line, Order(*marshal.loads(data)), list(descriptors))
+        finally:
+            os._exit(70)  # a command ends by itself
     for descriptor in descriptors:
         os.close(descriptor)
-    _, status = os.waitpid(child, 0)
-    line.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-    os._exit(0)
+    return child
 
 
 def _become(line: socket.socket, order: Order, descriptors: list[int]) -> None:
@@ -223,15 +245,14 @@ def _become(line: socket.socket, order: Order, descriptors: list[int]) -> None:
     time.tzset()
     sys.path[:0] = filter(None, order.env.get("PYTHONPATH", "").split(os.pathsep))
     os.chdir(order.folder)
+    if order.umask is not None:
+        os.umask(order.umask)
     random.seed()
     sys.argv = order.argv
     line.sendall(b"%d\n" % os.getpid())
     line.recv(1)
     line.close()
-    try:
-        runpy.run_path(order.argv[0], run_name="__main__")
-    finally:
-        os._exit(70)  # a command ends by itself
+    runpy.run_path(order.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

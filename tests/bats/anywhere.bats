@@ -4,6 +4,8 @@ bats_require_minimum_version 1.5.0
 
 load common
 
+FORKED= # how a command starts is what these are about
+
 @test "from the root folder, from a folder that is gone, by an absolute path" {
   (cd / && [ "$(append a)" = $WINDOW:3 ])
   (cd / && [ "$("$ROOT/bin/mem-show" $WINDOW:3 | head -n 1 | cut -c 1-40)" = "## 2026-01-30T14:23:55.120Z user n=1 h=4" ])

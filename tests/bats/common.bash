@@ -5,7 +5,7 @@ setup() {
   PYTHON=$ROOT/.venv/bin/python
   for name in $(compgen -e | grep -E '^MIND_|KEY|TOKEN|SECRET|PASSWORD|WEBHOOK'); do unset "$name"; done
   unset PYTHONUNBUFFERED PYTHONPATH GREP_OPTIONS NO_COLOR
-  export PATH=$ROOT/bin:$PATH
+  export PATH=${FORKED:+$FORKED:}$ROOT/bin:$PATH # FORKED, where there is a nursery: tests/forks.py
   export MIND_HOME="$BATS_TEST_TMPDIR/a home"
   export MIND_NOW=2026-01-30T14:23:55.120Z
   WINDOW=logs/discord-thread/123/20260130T142355Z.md

@@ -2,6 +2,8 @@
 
 load common
 
+FORKED= # how a command starts is what these are about
+
 # a checkout whose path has all that shells, cron and XML stumble over, and a crontab and a launchctl that only write down
 surroundings() {
   checkout="$BATS_TEST_TMPDIR/it's 100% <mine> & \"yours\" \\n"
