@@ -70,7 +70,7 @@ def check(home: Home, printed: list[str], ended: bool) -> None:
     assert (
         not printed
         or not printed[-1].startswith("knowledge/tea")
-        or writers.pages_of(home)["tea.md"] == writers.TEA
+        or writers.pages_of(home)["tea.md"] == writers.TEA_PAGE
     )
     if (
         not ended or due.since == 49
