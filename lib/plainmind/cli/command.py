@@ -30,7 +30,7 @@ from ..ground.errors import (
     Usage,
 )
 from .output import complain, describe, end_progress, program, write_error
-from .session import CHECKOUT, Session
+from .session import Session
 from .values import Value
 
 #: what a command prints as JSON: the keys of its records, from their type or by name, or a
@@ -322,12 +322,11 @@ def _is_near(name: str, error: click.NoSuchOption) -> bool:
 
 
 def _explain_missing(error: ModuleNotFoundError) -> Failure:
-    """A package that is not there: set-up was undone, or Python replaced."""
-    from shlex import quote
+    """A package that is not there: an extra's, or set-up was undone, or Python replaced."""
+    from ..ground.installation import tell_cure
 
-    folder = quote(CHECKOUT)
-    cure = f"run: rm -r {folder}/.venv && make -C {folder}"
-    return Misconfigured(f"package '{error.name}' is missing", cure=cure)
+    module = error.name or ""
+    return Misconfigured(f"package '{module}' is missing", cure=f"run: {tell_cure(module)}")
 
 
 def _end_import(kind: type[BaseException], error: BaseException, trace: Any) -> None:

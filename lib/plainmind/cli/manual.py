@@ -14,13 +14,13 @@ import click
 
 from ..ground import zone
 from ..ground.errors import EXIT_CODES
+from ..ground.paths import CHECKOUT, PACKAGE
 from ..ground.settings import KEYS, Key
 from .command import shared_options
 from .roff import roff
 from .sections import COMMON, WIDTH, columns, option
 
-LIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = os.path.join(os.path.dirname(os.path.dirname(LIB)), "bin")
+BIN = os.path.join(CHECKOUT, "bin")
 #: shell -> where its completions live below share/
 COMPLETIONS = {
     "bash": "bash-completion/completions/{0}",
@@ -206,7 +206,7 @@ def _constant(module: str, name: str) -> str:
 
 
 def _parse(module: str) -> ast.Module:
-    with open(os.path.join(LIB, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
+    with open(os.path.join(PACKAGE, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
         return ast.parse(file.read())
 
 
@@ -215,7 +215,7 @@ def _schema() -> str:
 
 
 def _sql(name: str) -> str:
-    with open(os.path.join(LIB, "index", "sqlite", f"{name}.sql"), encoding="utf-8") as file:
+    with open(os.path.join(PACKAGE, "index", "sqlite", f"{name}.sql"), encoding="utf-8") as file:
         return file.read()
 
 
@@ -231,9 +231,8 @@ def help_text(command: str, width: int = WIDTH) -> str:
     import subprocess
 
     env = {**os.environ, "COLUMNS": str(width), "LC_ALL": "C.UTF-8"}
-    return subprocess.run(
-        [os.path.join(BIN, command), "--help"], capture_output=True, text=True, check=True, env=env
-    ).stdout
+    argv = [sys.executable, "-P", os.path.join(BIN, command), "--help"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, env=env).stdout
 
 
 def section(name: str) -> int:

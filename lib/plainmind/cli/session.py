@@ -9,7 +9,7 @@ from typing import Any
 from ..ground import clock, regular, stream, zone
 from ..ground.environment import Environment
 from ..ground.errors import BUSY, NO_MATCH, USAGE, BadData, Failure, Misconfigured, Usage
-from ..ground.paths import CHECKOUT, Home
+from ..ground.paths import CHECKOUT, Home, default_root
 from . import output
 
 
@@ -23,10 +23,11 @@ def _parse_now(text: str) -> int:
 
 
 def open_home(option: str | None) -> Home:
-    """The memory folder that --home names, else MIND_HOME, else that of the checkout."""
+    """The memory folder that --home names, else MIND_HOME, else the default one."""
     if option == "":
         raise Usage("--home is empty", cure="name the memory folder, or leave it out")
-    return Home(option or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data"))
+    named = option or os.environ.get("MIND_HOME")
+    return Home(named or default_root(os.environ.get("XDG_DATA_HOME", "")))
 
 
 class Session:

@@ -8,12 +8,24 @@ import re
 
 from .errors import BadData, NoInput, NotPermitted
 
-#: of this code
-CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(os.path.realpath(__file__)), *[".."] * 3))
+PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_CARRIED = os.path.join(PACKAGE, "suite")
+#: a wheel carries what of a checkout its commands need
+IS_INSTALLED = os.path.isdir(_CARRIED)
+#: the folder of bin/, skills/ and the schedules
+CHECKOUT = _CARRIED if IS_INSTALLED else os.path.dirname(os.path.dirname(PACKAGE))
 
 _WINDOW = re.compile(r"\d{8}T\d{6}Z(_\d{4,})?\.md\Z", re.ASCII)
 _SURFACE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
+
+
+def default_root(data_home: str) -> str:
+    """The memory folder that nobody named: the checkout's, or the person's. `data_home`:
+    XDG_DATA_HOME, if it is set."""
+    if not IS_INSTALLED:
+        return os.path.join(CHECKOUT, "data")
+    return os.path.join(data_home or os.path.expanduser("~/.local/share"), "plainmind")
 
 
 #: folders at the top of a home that hold what people are told of

@@ -176,7 +176,8 @@ KEYS: dict[str, Key] = {
 
 #: variables that are not settings
 VARIABLES = {
-    "MIND_HOME": "the memory folder (option --home; default: data/ of the checkout)",
+    "MIND_HOME": "the memory folder (option --home; default: data/ of the checkout, or, "
+    "installed from a package, ~/.local/share/plainmind)",
     "MIND_NOW": "a fixed clock (option --now)",
     "MIND_DEBUG": "1 shows tracebacks",
     "NO_COLOR": "any value: no colour",
