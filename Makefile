@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: all setup demo test check bench faults test-pythons install installable uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man lock clean
+.PHONY: all setup demo test check bench faults test-pythons install installable uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man wheel lock lock-check clean
 .SUFFIXES:
 
 all: setup
@@ -14,14 +14,14 @@ all: setup
 setup: $(READY)
 
 # the environment: exact versions, hashes checked, nothing resolved
-$(READY): requirements.lock
+$(READY): requirements.lock developers.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: Python 3.11 or later is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@rm -rf "$(VENV)"
 	@echo "setting up $(VENV) (once; about half a minute)"
 	@$(PYTHON) -m venv "$(VENV)" || { \
 	  echo "make: this Python makes no venv; install it (apt install python3-venv), or name another: make PYTHON=python3.12" >&2; exit 1; }
-	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock || { \
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock -r developers.lock || { \
 	  echo "make: packages could not be installed; check the network, and run make again" >&2; exit 1; }
 	@$(PY) -c 'import sysconfig; open(sysconfig.get_path("purelib") + "/plainmind.pth", "w").write("../../../../lib\n")'
 	@PYTHONDONTWRITEBYTECODE= $(PY) -m compileall -q lib "$(VENV)/lib" >/dev/null 2>&1 || true
@@ -91,9 +91,17 @@ install-relay: setup
 uninstall-relay:
 	@sh launchd/install-systemd.sh remove
 
+# what 'uv tool install' and 'pipx install' take
+wheel: setup
+	@$(PY) -m hatchling build -t wheel -d dist
+
 # a person with uv runs this when a dependency changes, and reads the difference
 lock:
 	@sh bench/lock.sh
 
+# whether the lock installs from wheels alone on every system and Python; asks the index
+lock-check:
+	@sh bench/lock-check.sh
+
 clean:
-	@rm -rf build .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

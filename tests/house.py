@@ -102,6 +102,9 @@ PACKAGES = [
     ),
 ]
 
+#: what a module beside the packages may import: it says what is missing where there is no cli
+ABOVE = {"__main__.py": {"ground"}}
+
 
 def listing() -> str:
     """The packages as a Markdown list, the top one first."""

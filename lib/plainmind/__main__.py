@@ -6,7 +6,6 @@ through suite/lib/start, as `__main__.py PAGE ARGUMENT…`.
 
 import os
 import sys
-from importlib.machinery import SourceFileLoader
 
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 
@@ -25,16 +24,14 @@ def _run(page: str) -> None:
         forward = os.path.join(PACKAGE, "agent", "sandbox", "forward.py")
         os.execv(sys.executable, [sys.executable, "-IS", forward, *sys.argv])
     try:
-        # compiled once, as modules are
-        code = SourceFileLoader("__main__", page).get_code("__main__")
-        assert code is not None
+        with open(page, "rb") as file:
+            code = compile(file.read(), page, "exec")
         exec(code, sys.modules["__main__"].__dict__)
-    except ModuleNotFoundError as error:  # click may be what is missing, without which is no cli
+    except ModuleNotFoundError as error:  # click itself, perhaps, and cli needs it
         from plainmind.ground.installation import tell_missing
 
         sys.stderr.write(f"{os.path.basename(page)}: {tell_missing(error.name or '')}\n")
-        sys.stderr.flush()
-        os._exit(78)
+        raise SystemExit(78) from None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from plainmind.ground.errors import Failure, Misconfigured, Unavailable
+from plainmind.ground.errors import MISCONFIGURED, Failure, Misconfigured, Unavailable
+from plainmind.ground.installation import tell_missing
 from plainmind.providers import openmp
 from plainmind.providers.chat_embedded import THREADS, find_weights
 
@@ -27,6 +28,9 @@ def main() -> None:
     except Failure as failure:
         print(f"serve: {failure}", file=sys.stderr)
         sys.exit(failure.code)
+    except ModuleNotFoundError as error:
+        print(f"serve: {tell_missing(error.name or '')}", file=sys.stderr)
+        sys.exit(MISCONFIGURED)
     print(f"serve: {server.listening_address}/v1", file=sys.stderr, flush=True)
     signal.sigwait(ENDS)
 
@@ -39,9 +43,11 @@ def start_server(env: Mapping[str, str]) -> Any:
     with openmp.settings(threads):
         try:
             import xllamacpp
+        except ModuleNotFoundError:
+            raise
         except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none
             raise Unavailable(
-                f"llama.cpp does not load: {error}", cure="run make, or install libgomp1"
+                f"llama.cpp does not load: {error}", cure="install libgomp1"
             ) from None
         params = xllamacpp.CommonParams()
         params.model.path = model

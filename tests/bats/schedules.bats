@@ -8,7 +8,7 @@ FORKED= # how a command starts is what these are about
 surroundings() {
   checkout="$BATS_TEST_TMPDIR/it's 100% <mine> & \"yours\" \\n"
   mkdir -p "$checkout" tools
-  for part in bin lib .venv cron launchd Makefile requirements.lock; do ln -s "$ROOT/$part" "$checkout/$part"; done
+  for part in bin lib .venv cron launchd Makefile requirements.lock developers.lock; do ln -s "$ROOT/$part" "$checkout/$part"; done
   rm "$checkout/cron" "$checkout/launchd"
   cp -R "$ROOT/cron" "$ROOT/launchd" "$checkout/"
   agents=$(ls "$ROOT"/launchd/*.plist | wc -l)

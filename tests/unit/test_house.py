@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "lib"))
 # --- packages
 
 ALLOWED = {package.name: set(package.may_import) for package in house.PACKAGES}
+ALL_ALLOWED = ALLOWED | house.ABOVE
 
 
 def modules():
@@ -53,7 +54,7 @@ def imported(module, source):
 
 def forbidden(module, source):
     """Packages that a module imports from and may not."""
-    return sorted(set(imported(module, source)) - ALLOWED.get(module.split(os.sep)[0], set()))
+    return sorted(set(imported(module, source)) - ALL_ALLOWED.get(module.split(os.sep)[0], set()))
 
 
 def source_of(module):

@@ -1,8 +1,9 @@
 """What every command shares; the face of the package that the pages in bin/ use."""
 
+from ..ground.paths import CHECKOUT
 from .command import command, one_of, run
 from .output import plain
-from .session import CHECKOUT, Session
+from .session import Session
 from .values import (
     CONTEXT,
     CONTEXTS,

@@ -206,7 +206,9 @@ def _constant(module: str, name: str) -> str:
 
 
 def _parse(module: str) -> ast.Module:
-    with open(os.path.join(PACKAGE, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
+    with open(
+        os.path.join(PACKAGE, "formats", *f"{module}.py".split("/")), encoding="utf-8"
+    ) as file:
         return ast.parse(file.read())
 
 

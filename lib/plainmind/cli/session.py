@@ -9,7 +9,7 @@ from typing import Any
 from ..ground import clock, regular, stream, zone
 from ..ground.environment import Environment
 from ..ground.errors import BUSY, NO_MATCH, USAGE, BadData, Failure, Misconfigured, Usage
-from ..ground.paths import CHECKOUT, Home, default_root
+from ..ground.paths import Home, default_root
 from . import output
 
 

