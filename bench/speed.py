@@ -6,7 +6,8 @@ CPU is user + system time of a finished process, start-up included; the floor is
 interpreter importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other
 turns come from a generator with a fixed seed, so every run has the same. Vectors for the recall
 figures are random directions kept in vectors/: what a recall costs does not depend on what they
-mean. `--embed N` also measures the embedded model's own rate on N turns.
+mean. `--embed N` also measures the embedded model's own rate by length of text, each on as many
+characters as N turns of 100 have.
 """
 
 import argparse
@@ -30,6 +31,7 @@ sys.path.insert(0, os.path.join(ROOT, "lib"))
 BIN = os.path.join(ROOT, "bin")
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 RUNS = 11
+LENGTHS = (30, 100, 400, 600, 800, 1600, 2000)  # characters that are embedded at once
 
 
 class Cost:
@@ -304,6 +306,7 @@ def fill_cache(home: str, env: dict) -> None:
 
 
 def embedded_rate(count: int) -> None:
+    """Texts of each length, as many characters of each as `count` turns of 100 have."""
     import time
 
     from plainmind.ground.environment import Environment
@@ -312,11 +315,19 @@ def embedded_rate(count: int) -> None:
 
     env = Environment()
     embedder = registry.open_embedder("embedded", env, Settings("", "", env.get), bulk=True)
-    texts = [row["content"] for row in turns(count)]
-    start = time.perf_counter()
-    for at in range(0, count, embedder.batch):
-        embedder.passages(texts[at : at + embedder.batch])
-    print(f"{'the embedded model itself':44} {count / (time.perf_counter() - start):.0f} turns/s")
+    said = " ".join(row["content"] for row in apollo())
+    for length in LENGTHS:
+        starts = range(0, max(length, 100 * count - length + 1), length)
+        texts = [said[start : start + length] for start in starts]
+        cpu, wall = time.process_time(), time.perf_counter()
+        for at in range(0, len(texts), embedder.batch):
+            embedder.passages(texts[at : at + embedder.batch])
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        print(
+            f"{f'the embedded model itself, {length} characters':44} {len(texts) / cpu:.2f} turns "
+            f"a CPU second, {len(texts) / wall:.2f} a second",
+            flush=True,
+        )
 
 
 def line(name: str, found: Cost, floor: Cost, more: str = "") -> None:
