@@ -3,6 +3,7 @@ machine's owner."""
 
 import os
 import re
+import shlex
 
 import forks
 import pytest
@@ -80,6 +81,22 @@ def command():
         return ended.out
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory) -> dict[str, str]:
+    """Of an environment: NURSERY, and FORKED, a folder for the PATH in which each command of bin/
+    is forked by it."""
+    folder, place = tmp_path_factory.mktemp("forked"), forks.nursery().place
+    client = os.path.join(ROOT, "tests", "bats", "forked.py")
+    page = folder / "page"
+    page.write_text(
+        f'#!/bin/sh\nexec {shlex.join([forks.PYTHON, "-IS", client, place])} "$0" "$@"\n'
+    )
+    page.chmod(0o755)
+    for name in os.listdir(os.path.join(ROOT, "bin")):
+        (folder / name).symlink_to(page)
+    return {"NURSERY": place, "FORKED": str(folder)}
 
 
 @pytest.fixture

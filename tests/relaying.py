@@ -129,11 +129,6 @@ class Relay:
         self, command: str, *arguments: str, given: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """A command of the suite on this home."""
-        return subprocess.run(
-            [f"{ROOT}/bin/{command}", *arguments],
-            env=self.env,
-            input=given,
-            text=True,
-            capture_output=True,
-            timeout=180,
-        )
+        argv = [f"{ROOT}/bin/{command}", *arguments]
+        code, out, complaints = forks.run(argv, self.env, given.encode())
+        return subprocess.CompletedProcess(argv, code, out.decode(), complaints.decode())

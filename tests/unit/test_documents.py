@@ -61,7 +61,7 @@ def pages():
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 
 
-def replay(document, folder):
+def replay(document, folder, forked):
     """The document with what its console blocks print, in order, in one memory folder."""
     blocks = CONSOLE.findall(document)
     played = str(folder / "played.txt")
@@ -69,7 +69,11 @@ def replay(document, folder):
         file.write("".join(f"#: {number}\n{text}" for number, text in enumerate(blocks)))
     (folder / "work" / "data").mkdir(parents=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("MIND_")}
-    env |= {"PATH": f"{BIN}:{env['PATH']}", "MIND_NOW": NOW, "GOLDEN": "update"}
+    env |= forked | {
+        "PATH": f"{forked['FORKED']}:{BIN}:{env['PATH']}",
+        "MIND_NOW": NOW,
+        "GOLDEN": "update",
+    }
     subprocess.run(
         [PYTHON, os.path.join(ROOT, "tests", "bats", "transcript"), played],
         cwd=folder / "work",
@@ -84,19 +88,19 @@ def replay(document, folder):
 
 
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if CONSOLE.search(read(path))])
-def test_examples_print_what_is_written(path, tmp_path):
-    played = replay(read(path), tmp_path)
+def test_examples_print_what_is_written(path, tmp_path, forked):
+    played = replay(read(path), tmp_path, forked)
     if os.environ.get("GOLDEN") == "update":
         write(path, played)
     else:
         assert played == read(path)
 
 
-def test_an_example_that_prints_something_else_is_noticed(tmp_path):
+def test_an_example_that_prints_something_else_is_noticed(tmp_path, forked):
     document = (
         "```console\n$ printf x | mem-append --context a/b --role user\nlogs/a/b/x.md:3\n```\n"
     )
-    assert replay(document, tmp_path) != document
+    assert replay(document, tmp_path, forked) != document
 
 
 # --- what CONTRIBUTING shows

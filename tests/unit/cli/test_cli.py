@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 
+import forks
 import pytest
 from plainmind import cli
 from plainmind.ground import when
@@ -86,10 +87,8 @@ def test_an_empty_value_is_as_good_as_none(tmp_path):
         ["mem-graph", "--as-of", ""],
     ]
     for (command, *given), code in zip(lines, (0, 0, 1), strict=True):
-        done = subprocess.run(
-            [f"{ROOT}/bin/{command}", *given], input=b"hello", capture_output=True, env=env
-        )
-        assert (done.returncode, done.stderr) == (code, b""), command
+        done = forks.run([f"{ROOT}/bin/{command}", *given], env, b"hello")
+        assert (done.code, done.complaints) == (code, b""), command
 
 
 def test_the_worst_of_many(run):

@@ -2,8 +2,8 @@
 
 import os
 import re
-import subprocess
 
+import forks
 import pytest
 from scene import ROOT, TIME
 
@@ -50,10 +50,8 @@ LOOKS = {
 
 def run(command, words, home):
     env = {"PATH": os.environ["PATH"], "MIND_NOW": TIME, "MIND_HOME": str(home)}
-    ended = subprocess.run(
-        [f"{ROOT}/bin/{command}", *words.split()], input=b"", capture_output=True, env=env
-    )
-    return ended.returncode, ended.stderr.decode()
+    ended = forks.run([f"{ROOT}/bin/{command}", *words.split()], env)
+    return ended.code, ended.complaints.decode()
 
 
 def test_every_command_is_tried():

@@ -7,8 +7,8 @@ import ast
 import json
 import os
 import re
-import subprocess
 
+import forks
 import pytest
 from plainmind.cli import manual
 from plainmind.ground.errors import EXIT_CODES
@@ -291,9 +291,9 @@ def test_what_is_printed_has_exactly_the_keys_that_the_manual_tells(tmp_path):
     for words, stdin, shape in RUNS:
         command, *arguments = words.split()
         run = [os.path.join(BIN, command), "--json", *arguments]
-        done = subprocess.run(run, input=stdin, capture_output=True, text=True, env=env)
-        assert done.returncode in (0, 1) and done.stdout, (words, done.stderr)
-        printed = {tuple(json.loads(line)) for line in done.stdout.splitlines()}
+        done = forks.run(run, env, stdin.encode())
+        assert done.code in (0, 1) and done.out, (words, done.complaints)
+        printed = {tuple(json.loads(line)) for line in done.out.splitlines()}
         told = shapes(help_of(command))
         assert any(is_shape(keys, told[shape]) for keys in printed), (words, printed)
         assert all(any(is_shape(keys, each) for each in told.values()) for keys in printed), words
