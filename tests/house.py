@@ -90,6 +90,12 @@ PACKAGES = [
         "where people are: Discord's gateway, the ledger of messages, delivery",
     ),
     _package(
+        "hooks",
+        "ground formats truth bridges recall memory",
+        "other agents that call us: what they tell of a session, what they are given, their own "
+        "configuration",
+    ),
+    _package(
         "board",
         "ground formats truth index recall memory reminders team work agent surfaces",
         "what commands print as pages in a browser and as JSON: their server, and who may ask it",

@@ -1,7 +1,7 @@
 """What every command shares; the face of the package that the pages in bin/ use."""
 
 from ..ground.paths import CHECKOUT
-from .command import command, one_of, run
+from .command import command, is_given, one_of, run
 from .output import plain
 from .session import Session
 from .values import (
@@ -19,4 +19,5 @@ from .values import (
 )
 
 __all__ = ["CHECKOUT", "CONTEXT", "CONTEXTS", "DAY", "JSON", "ROLE", "SINCE", "TIME", "UNTIL"]
-__all__ += ["UNTIL_AHEAD", "Session", "Value", "check_bounds", "command", "one_of", "plain", "run"]
+__all__ += ["UNTIL_AHEAD", "Session", "Value", "check_bounds", "command", "is_given", "one_of"]
+__all__ += ["plain", "run"]

@@ -247,8 +247,14 @@ def _call_nightly(session: Session, job: str, work: Callable[[], int]) -> int:
     return code
 
 
-def run(main: click.Command) -> NoReturn:
-    """Run a command and end the process: the one place where failures become exit codes."""
+def is_given(*options: str) -> bool:
+    """Whether the command line has one of these options."""
+    return bool({*options, "--help", "--version"} & set(sys.argv[1:]))
+
+
+def run(main: click.Command, *, host: bool = False) -> NoReturn:
+    """Run a command and end the process: the one place where failures become exit codes. `host`:
+    another program goes on from here, whatever happens: then that is 0."""
     code = BUG
     try:
         stream.fill()
@@ -260,6 +266,7 @@ def run(main: click.Command) -> NoReturn:
         complain(describe(failure))
         code = failure.code
     end_progress()
+    code = 0 if host else code
     # nothing is left to clean up, and tearing the interpreter down takes milliseconds
     os._exit(code)
 

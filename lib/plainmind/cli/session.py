@@ -131,17 +131,20 @@ class Session:
         return output.progress(label, wanted=not self.quiet)
 
     @contextmanager
-    def at_most(self, seconds: float, note: Callable[[str], None]) -> Iterator[None]:
-        """End the process with 75 when the block takes longer; `note` writes down that it did."""
+    def at_most(
+        self, seconds: float, note: Callable[[str], None], code: int = BUSY
+    ) -> Iterator[None]:
+        """End the process with `code` when the block takes longer; `note` writes down that it did,
+        if that can be done at once."""
         import threading
 
         def end() -> None:
             what = f"a run took more than {seconds:g} s, and was ended; the next one goes on"
             try:
+                output.complain(what)
                 note(what)
             finally:
-                output.complain(what)
-                os._exit(BUSY)
+                os._exit(code)
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True

@@ -176,6 +176,16 @@ class Home:
         return f"logs/{context}/{names[-1]}" if names else None
 
 
+def find_repository(folder: str) -> str:
+    """The top of the repository a folder is in; the folder itself when it is in none."""
+    start = path = os.path.realpath(folder)  # other tools name folders so, too
+    while not os.path.exists(os.path.join(path, ".git")):
+        if path == os.path.dirname(path):
+            return start
+        path = os.path.dirname(path)
+    return path
+
+
 def _list_folders(path: str) -> list[str]:
     try:
         return [one.name for one in os.scandir(path) if one.is_dir() and one.name[0] != "."]

@@ -103,6 +103,10 @@ KEYS: dict[str, Key] = {
         "time zone of days and times, whatever the machine's is, a name of IANA's such as "
         "America/New_York",
     ),
+    "hook.timeout": _number(2.0, 0.1, 60, "seconds that mem-hook may delay another agent"),
+    "hook.sessions": Key(
+        bool, False, "whether mem-hook keeps the transcript of a session that ends in raw/sessions/"
+    ),
     "remind.host": _text("", "the one host that fires reminders; if empty, every host that scans"),
     "remind.confirm": _text(
         "discord",

@@ -4,6 +4,7 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 """
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats import equality
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from ..recall.pages import Policy
     from ..truth.pages.given import GivenEvent
 
+
+BLOCK, EACH = 1000, 250  # estimated tokens of a block of moments, and of one of them
 
 TRIES = 5  # of a recall, whose logs somebody changes at the same time
 
@@ -197,7 +200,8 @@ class Share(NamedTuple):
     each: int  # of one
     pages: "Policy"
     plain: bool = False  # as sentences, for a model that would give JSON back
-    most: int = 1 << 60  # tokens of it all, by script: the model's window has no more room
+    most: int = 1 << 60  # of it all, as `measure` counts: there is no more room
+    measure: Callable[[str], int] = tokens.estimate_by_script
 
     @property
     def usual(self) -> int:
@@ -233,7 +237,7 @@ def remember(
         blocks = [inject.block(moments, share.budget), page_block.block(excerpts, share.pages)]
         if share.plain:
             blocks = [inject.render_sentences([*moments, *excerpts])]
-        cost = sum(map(tokens.estimate_by_script, blocks))
+        cost = sum(map(share.measure, blocks))
         most = max(share.most, 0)  # less than nothing, when what stands before fills the window
         if cost <= most:
             break

@@ -6,9 +6,10 @@ from datetime import date
 from ..formats.page import triple
 from ..ground.zone import to_day
 from ..index import graph
-from ..recall import page_report
+from ..recall import page_block, page_report
 from ..recall import pages as ranking
 from ..recall.report import Form, Report
+from ..recall.search import Query
 from . import Memory, moments
 
 
@@ -34,6 +35,18 @@ def recall(
             query = moments.prepare_query(memory, index, text, lexical)
             known = ranking.search(query, index, policy)
     return page_report.make(ranking.mask_texts(known, mask) if mask else known, policy, form)
+
+
+def always(memory: Memory, most: int) -> str:
+    """The block of the pages of tier L1 alone, in at most so many estimated tokens; '' for none."""
+    policy = ranking.Policy.of(memory.settings)
+    policy = policy._replace(k=0, budget=min(policy.budget, most, policy.l1_budget))
+    known = ranking.NOTHING
+    for index in memory.opened():
+        with index:
+            known = ranking.search(Query("", memory.now()), index, policy)
+    known = known._replace(found=[], linked=[])
+    return page_block.block(page_block.fit(known, policy).shown, policy)
 
 
 def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:

@@ -199,16 +199,6 @@ def _plural(reason: str) -> str:
     return many.replace(" that was ", " that were ") if many != reason else reason
 
 
-def find_repository(folder: str) -> str:
-    """The top of the repository a folder is in; the folder itself when it is in none."""
-    start = path = os.path.realpath(folder)  # sessions name folders so, too
-    while not os.path.exists(os.path.join(path, ".git")):
-        if path == os.path.dirname(path):
-            return start
-        path = os.path.dirname(path)
-    return path
-
-
 def is_inside(cwd: str, root: str) -> bool:
     top = root.rstrip("/") + "/"
     return os.path.isabs(cwd) and _is_name(cwd) and f"{os.path.normpath(cwd)}/".startswith(top)

@@ -19,6 +19,8 @@ MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 BORDER = "INJECTED_CONTEXT_BORDER"
 EXPANDED = "EXPANDED_LOG_RANGES"
+#: begins what another agent is given, between two borders
+HOOKED = "INJECTED_CONTEXT_FROM_PLAINMIND"
 #: the first line of a block for a small model, which has a sentence a line instead of JSON
 REMEMBERED = "What was said before, as it is remembered:"
 
@@ -31,7 +33,7 @@ _MARKER = (
     r"(?:[^\S\n]*(?:\n|\Z)|[^\n]*\n(?=\s*\{)|(?=\s*\{))"
 )
 _CLOSING = rf"(?m)\s*^{_BORDER}"
-_EXPANSION = rf"(?m)^{_BORDER}{EXPANDED}"
+_EXPANSION = rf"(?m)^{_BORDER}(?:{EXPANDED}|{HOOKED})"
 _ECHOED_BORDER = rf"(?m)^[^\n]*{BORDER}[^\n]*\n?"
 LONGEST_EXPANSION = 64_000  # characters that are looked through for its other border
 _SENTENCES = (
@@ -81,8 +83,8 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
         kept = lambda match: "\n" * match[0].count("\n") if keep_lines else ""
         text = re.sub(_ECHOED_SENTENCES if echoes else _SENTENCES, kept, text)
     if "INJECTED_CONTEXT_" in text:
-        text = _without(text, _find_marked, keep_lines)
         text = _without(text, _find_expansion, keep_lines)
+        text = _without(text, _find_marked, keep_lines)
         text = re.sub(_ECHOED_BORDER, "\n" if keep_lines else "", text) if echoes else text
     if any(hint in lower for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
@@ -188,12 +190,12 @@ def _find_marked(text: str, at: int) -> tuple[int, int] | None:
 
 
 def _find_expansion(text: str, at: int) -> tuple[int, int] | None:
-    """Lines of the log that an answer had asked for, with both of their borders."""
+    """Lines of the log that an answer had asked for, or what a hook had printed, with both of their
+    borders."""
     for match in re.compile(_EXPANSION).finditer(text, at):
-        most = match.end() + LONGEST_EXPANSION
-        end = text.find(f"\n{BORDER} {match[1]}\n", match.end(), most)
-        if end >= 0:
-            return match.start(), end + len(f"\n{BORDER} {match[1]}\n")
+        closing = re.compile(rf"\n{BORDER} {match[1]}[^\S\n]*(?:\n|\Z)")
+        if end := closing.search(text, match.end(), match.end() + LONGEST_EXPANSION):
+            return match.start(), end.end()
     return None
 
 

@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from ...formats import reference
 from ...formats.log import event as events
@@ -78,6 +78,17 @@ def find_around(opened: Window, line: int, end_line: int, margin: int) -> list[e
     blocks, wanted = opened.blocks(), find_events(opened, line, end_line)
     first, last = blocks.index(wanted[0]), blocks.index(wanted[-1])
     return blocks[max(0, first - margin) : last + margin + 1]
+
+
+def find_run(home: Home, path: str, line: int, owns: Callable[[Any], bool]) -> int:
+    """The line where the events begin that all have an id that `owns` knows, up to the one at
+    `line`."""
+    first = line
+    for block in reversed(read_window(home, path).blocks()):
+        if block.line < line and not owns(events.parse_meta(block).get("id")):
+            break
+        first = min(first, block.line)
+    return first
 
 
 def read_event(home: Home, text: str) -> events.Event:

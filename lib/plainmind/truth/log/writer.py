@@ -78,13 +78,20 @@ class Log:
         self._acknowledged: set[str] = set()
 
     def append(
-        self, context: str, drafts: list[EventDraft], now: int, *, records: bool = False
+        self,
+        context: str,
+        drafts: list[EventDraft],
+        now: int,
+        *,
+        records: bool = False,
+        since: int = 0,
     ) -> list[AppendResult]:
         """Write the drafts as one block of bytes, in order, to the context's current window.
 
         One fsync for all. A draft whose meta has an `id` that the context has is not written again.
-        `records`: they are of what was forgotten, as nothing else may be. Raises BadData, Busy,
-        InputOutput; then nothing was acknowledged and the window is as it was."""
+        `records`: they are of what was forgotten, as nothing else may be. `since`: no window that
+        ended before this instant has their ids. Raises BadData, Busy, InputOutput; then nothing was
+        acknowledged and the window is as it was."""
         self.home.check_folder(context)
         for draft in drafts if not records else ():
             check_meta(draft.meta)
@@ -92,7 +99,7 @@ class Log:
         with files.lock(self.home.lock):
             names = self.home.list_writable(context)
             ids = self._ids.setdefault(context, _Ids({}, {})) if any(d.id for d in drafts) else None
-            window = self._read_windows(context, names, ids)
+            window = self._read_windows(context, names, ids, since)
             try:
                 last = window or self._next_window(context, names, now)
                 return self._write(last, drafts, ids, now)
@@ -101,6 +108,16 @@ class Log:
                 if window:
                     self._windows.pop(window.path, None)
                 raise
+
+    def has(self, context: str, id: str, since: int = 0) -> bool:
+        """Whether a context has an event with this id (`since`: as for `append`)."""
+        ids, names = self._ids.setdefault(context, _Ids({}, {})), self.home.list_windows(context)
+        self._take_older_ids(ids, context, names, since)
+        for name in names[-1:]:
+            path = f"logs/{context}/{name}"
+            full = self.home.path(path)
+            _take_ids(ids, path, full, os.stat(full))
+        return id in ids.places
 
     def start_window(self, context: str, now: int) -> str:
         """End the current window of the context, start the next one, and return its path."""
@@ -200,16 +217,18 @@ class Log:
         tail = events.Tail(events.first_digest(context, stamp), None, b"")
         return _Window(path, self.home.path(path), len(title), 2, tail, title)
 
-    def _read_windows(self, context: str, names: list[str], ids: _Ids | None) -> _Window | None:
-        """The current window, None when the next one is to be started; `ids` takes all there are.
-        Each window is opened once, and only what was added since the last look is parsed."""
-        paths = [f"logs/{context}/{name}" for name in names]
-        for path in paths[:-1] if ids else []:
-            full = self.home.path(path)
-            _take_ids(ids, path, full, os.stat(full))
-        if not paths:
+    def _read_windows(
+        self, context: str, names: list[str], ids: _Ids | None, since: int
+    ) -> _Window | None:
+        """The current window, None when the next one is to be started; `ids` takes those of windows
+        that did not end before `since`. Each window is opened once, and only what was added since
+        the last look is parsed."""
+        if ids:
+            self._take_older_ids(ids, context, names, since)
+        if not names:
             return None
-        path, full = paths[-1], self.home.path(paths[-1])
+        path = f"logs/{context}/{names[-1]}"
+        full = self.home.path(path)
         stat = os.stat(full)
         if not stat.st_size:
             return None  # without even a title it is not a window of ours
@@ -221,6 +240,15 @@ class Log:
             return window
         read = _read_window(context, path, full, stat.st_size, data)
         return read._replace(inode=stat.st_ino)
+
+    def _take_older_ids(self, ids: _Ids, context: str, names: list[str], since: int) -> None:
+        """Those of all windows but the last. A window ends where the next one starts."""
+        first = clock.to_stamp(since) if since else ""
+        for name, later in zip(names, names[1:]):
+            if later >= first:
+                path = f"logs/{context}/{name}"
+                full = self.home.path(path)
+                _take_ids(ids, path, full, os.stat(full))
 
     def limit_size(self, draft: EventDraft) -> EventDraft:
         """The draft, with a large tool result moved to a file of its own that the meta names.

@@ -14,6 +14,7 @@ import pytest
 from plainmind.bridges.histories import importing, registry
 from plainmind.bridges.histories.items import HistoryEvent, HistoryPage, Skipped
 from plainmind.ground.errors import Failure
+from plainmind.ground.paths import find_repository
 from plainmind.truth.log import reader, writer
 from scene import ROOT
 
@@ -275,7 +276,7 @@ def test_only_sessions_of_the_repository(tool, tmp_path):
         else:
             lines = [histories.header(f"s{n}", cwd=told), histories.entry(1, "user", cwd)]
         histories.jsonl(tmp_path / "sessions" / f"s{n}.jsonl", *lines)
-    root = importing.find_repository(str(tmp_path / "repo" / "deep"))
+    root = find_repository(str(tmp_path / "repo" / "deep"))
     assert root == str(tmp_path / "repo")
     assert [event.content for event in said(tool, tmp_path / "sessions", root=root)] == [
         "repo",

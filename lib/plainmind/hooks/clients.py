@@ -1,0 +1,120 @@
+"""The agents that call us: what each says of a session, in one form for all, and how much of what
+is printed it takes. Pure.
+
+An event is a JSON object. Claude Code's shape, which others took over:
+
+    {"hook_event_name", "session_id", "transcript_path", "cwd", …}, and
+    SessionStart       "source": startup, resume, clear or compact
+    UserPromptSubmit   "prompt", "prompt_id"
+    Stop               "last_assistant_message", "prompt_id"; "stop_hook_active" when a hook made
+                       it go on after an answer, so that the turn has several
+    PostCompact        "compact_summary"
+    SessionEnd         "reason"
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ..formats.log import injected_blocks
+from ..ground.errors import BadData
+
+START, PROMPT, ANSWER, SUMMARY, END = "start", "prompt", "answer", "summary", "end"
+
+#: starts after which the client's prompt has nothing of ours; on a resume it still has
+FRESH = ("startup", "clear", "compact")
+
+_PLAIN = re.compile(r"[\w.-]{1,80}\Z", re.ASCII)
+
+
+def utf16(text: str) -> int:
+    """The length of a text as JavaScript counts it."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+class Client(NamedTuple):
+    """`events`: its name of an event -> ours, and the key of the text that it is about."""
+
+    events: Mapping[str, tuple[str, str]]
+    limit: int  # of what one hook may print, as `measure` counts
+    measure: Callable[[str], int] = utf16
+    turn: str = "prompt_id"  # the key that names the turn
+
+
+class Told(NamedTuple):
+    """What a client told of a session; '' is what it did not say. `text` is the prompt, the answer
+    or the summary, without what was injected."""
+
+    kind: str
+    session: str
+    turn: str
+    text: str
+    source: str
+    cwd: str
+    transcript: str
+    again: bool  # the turn had an answer before
+
+    def id(self, what: str) -> str:
+        """The id of one of the session's events; '' when the client does not tell turns apart."""
+        if not (self.session and self.turn):
+            return ""
+        more = f"-{digest(self.text)[:8]}" if self.again else ""
+        return f"{_plain(self.session)}/{_plain(self.turn)}/{what}{more}"
+
+    def owns(self, id: Any) -> bool:
+        """Whether an event with this id is of the session."""
+        return bool(self.session) and str(id).startswith(f"{_plain(self.session)}/")
+
+
+CLIENTS = {
+    "claude-code": Client(
+        {
+            "SessionStart": (START, ""),
+            "UserPromptSubmit": (PROMPT, "prompt"),
+            "Stop": (ANSWER, "last_assistant_message"),
+            "PostCompact": (SUMMARY, "compact_summary"),
+            "SessionEnd": (END, ""),
+        },
+        10_000,
+    ),
+}
+
+
+def read(client: Client, data: bytes) -> Told | None:
+    """What an event says; None when there is nothing to do at one of this name. BadData."""
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise BadData("not JSON", place="<stdin>", cure="give the client's event") from None
+    if not isinstance(value, dict):
+        raise BadData("not a JSON object", place="<stdin>", cure="give the client's event")
+    kind, key = client.events.get(_text(value, "hook_event_name"), ("", ""))
+    if not kind:
+        return None
+    return Told(
+        kind,
+        _text(value, "session_id"),
+        _text(value, client.turn),
+        injected_blocks.strip(_text(value, key), echoes=False) if key else "",
+        _text(value, "source"),
+        _text(value, "cwd"),
+        _text(value, "transcript_path"),
+        value.get("stop_hook_active") is True,
+    )
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    """A text of an object, which UTF-8 can carry; '' where there is none."""
+    text = value.get(key)
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
+
+
+def _plain(id: str) -> str:
+    """An id as a part of another one."""
+    return id if _PLAIN.match(id) else digest(id)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
