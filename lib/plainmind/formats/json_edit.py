@@ -3,6 +3,7 @@ so does `git diff`. Knows no record; the text is what `strict_json` reads."""
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -90,3 +91,60 @@ def _is_same(one: Any, other: Any) -> bool:
 def _skip(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     return match.end() if match else at
+
+
+def remove(text: str, path: Sequence[str | int]) -> str:
+    """`text` without the member or element at `path`, and without what set it apart from the
+    others. What `edit` had put behind others is gone without a trace."""
+    at = _locate(text, path[:-1])
+    members = list(_members(text, at))
+    number = next(n for n, one in enumerate(members) if one.key == path[-1])
+    one = members[number]
+    if number:
+        return text[: members[number - 1].end] + text[one.end :]
+    if len(members) > 1:
+        return text[: one.start] + text[members[1].start :]
+    return text[: at + 1] + text[_skip(text, one.end) :]
+
+
+class _Member(NamedTuple):
+    """Where a member or element begins, where its value does, and where that ends."""
+
+    key: str | int
+    start: int
+    value: int
+    end: int
+
+
+def _members(text: str, at: int) -> Iterator[_Member]:
+    """Those of the object or array at `at`."""
+    is_object, at, count = text[at] == "{", _skip(text, at + 1), 0
+    while text[at] not in "}]":
+        start, key = at, count
+        if is_object:
+            key, end = _decode(text, at)  # no key comes twice
+            at = _skip(text, _skip(text, end) + 1)
+        end = _decode(text, at)[1]
+        yield _Member(key, start, at, end)
+        at, count = _skip(text, end), count + 1
+        at = _skip(text, at + 1) if text[at] == "," else at
+
+
+def find_inner(text: str, path: Sequence[str | int]) -> str:
+    """What stands between the brackets of an empty object or array."""
+    at = _locate(text, path)
+    return text[at + 1 : _skip(text, at + 1)]
+
+
+def set_inner(text: str, path: Sequence[str | int], inner: str) -> str:
+    """`text` with this between the brackets of an empty object or array."""
+    at = _locate(text, path)
+    return text[: at + 1] + inner + text[_skip(text, at + 1) :]
+
+
+def _locate(text: str, path: Sequence[str | int]) -> int:
+    """Where the value at a path begins."""
+    at = _skip(text, 0)
+    for step in path:
+        at = next(one.value for one in _members(text, at) if one.key == step)
+    return at

@@ -78,7 +78,7 @@ CLIENTS = {
             "SessionEnd": (END, ""),
         },
         10_000,
-    ),
+    )
 }
 
 

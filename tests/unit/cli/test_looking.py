@@ -19,6 +19,7 @@ LOOKS = {
     "mem-embed": ["--status"],
     "mem-forget": [],
     "mem-graph": ["", "--health", "--dot"],
+    "mem-hook": ["claude-code --status"],
     "mem-import": ["--from pi --dry-run /dev/null"],
     "mem-index": ["--status", "--verify"],
     "mem-lint": ["", "--logs", "--prune", "--kg-health", "--fix --dry-run", "x"],

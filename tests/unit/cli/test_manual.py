@@ -69,6 +69,7 @@ EXPLAINED_BY = {
     "embed": "mem-embed",
     "recall": "mem-recall",
     "knowledge": "mem-recall",
+    "hook": "mem-hook",
     "remind": "remind-scan",
     "relay": "discord-relay",
     "turn": "agent-turn",

@@ -1,0 +1,160 @@
+"""The hooks in a client's own configuration, as its text: ours added and taken out, everything else
+left byte for byte. Pure.
+
+    {"hooks": {EVENT: [{"matcher": …, "hooks": [{"type": "command", "command": …, "timeout": s}]}]}}
+
+Refuses what the client would not read: then nobody knows what it means."""
+
+import codecs
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..formats import json_edit, strict_json
+from ..ground.errors import BadData
+
+Value = dict[str, Any]
+
+
+class Hook(NamedTuple):
+    """A hook that is to be there."""
+
+    event: str
+    command: str
+    timeout: int
+    matcher: str = ""
+
+    def group(self) -> Value:
+        run = {"type": "command", "command": self.command, "timeout": self.timeout}
+        return {**({"matcher": self.matcher} if self.matcher else {}), "hooks": [run]}
+
+
+class Undo(NamedTuple):
+    """What a removal must know to leave nothing: the text if there was nothing in it, and what stood
+    between the brackets of what was empty, by its path."""
+
+    blank: str | None = None
+    inner: Mapping[str, str] = {}
+
+
+def is_ours(command: Any, client: str) -> bool:
+    return isinstance(command, str) and bool(
+        re.search(rf"(^|[/\s'\"])mem-hook['\"]?\s([^;&|]*\s)?{re.escape(client)}\b", command)
+    )
+
+
+def find(data: bytes, client: str) -> dict[str, list[Value]]:
+    """Event -> the groups with a hook of ours. BadData."""
+    hooks = _parse(_decode(data)).get("hooks", {})
+    found = {}
+    for event, groups in hooks.items():
+        ours = [group for group in groups if any(_ours(group, client))]
+        if ours:
+            found[event] = ours
+    return found
+
+
+def add(data: bytes, hooks: list[Hook], client: str, undo: Undo) -> tuple[bytes, Undo]:
+    """A configuration with exactly these hooks of ours, each once; `undo` is of those that are
+    there, and the new one of these."""
+    if find(data, client) == {hook.event: [hook.group()] for hook in hooks}:
+        return data, undo
+    data = remove(data, client, undo)
+    text, mark = _decode(data), _mark(data)
+    old, undo = _parse(text), Undo(text)
+    if text.strip():
+        undo = Undo(None, _find_empty(text, old, hooks))
+    else:
+        text = "{}\n"
+    now = old.get("hooks", {})
+    new = {**now, **{hook.event: [*now.get(hook.event, []), hook.group()] for hook in hooks}}
+    made = json_edit.edit(text, old, {**old, "hooks": new})
+    if "\r\n" in text and not re.search(r"(?<!\r)\n", text):
+        made = re.sub(r"(?<!\r)\n", "\r\n", made)
+    return mark + made.encode(), undo
+
+
+def remove(data: bytes, client: str, undo: Undo) -> bytes:
+    """A configuration without hooks of ours, and without what has nothing in it since."""
+    text = _decode(data)
+    while place := _find_place(_parse(text), client):
+        text = json_edit.remove(text, place)
+        for outer in (place[:2], place[:1], ()):
+            name = ".".join(map(str, outer))
+            if _at(_parse(text), outer):
+                break
+            if (inner := undo.inner.get(name)) is not None:
+                text = json_edit.set_inner(text, outer, inner)
+                break
+            if outer:
+                text = json_edit.remove(text, outer)
+            elif undo.blank is not None:
+                text = undo.blank
+    return _mark(data) + text.encode()
+
+
+def _mark(data: bytes) -> bytes:
+    return codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+
+
+def _find_empty(text: str, old: Value, hooks: list[Hook]) -> dict[str, str]:
+    """Path -> what stands between the brackets of what is to be filled."""
+    places: list[tuple[str, ...]] = [(), ("hooks",), *(("hooks", hook.event) for hook in hooks)]
+    found: dict[str, str] = {}
+    for place in places:
+        value = _at(old, place)
+        if value is not None and not value:
+            found[".".join(place)] = json_edit.find_inner(text, place)
+    return found
+
+
+def _at(value: Any, place: tuple[str | int, ...]) -> Any:
+    for step in place:
+        try:
+            value = value[step]
+        except (KeyError, IndexError):
+            return None
+    return value
+
+
+def _find_place(value: Value, client: str) -> tuple[str | int, ...]:
+    """Where the last hook of ours is, or its group if that has no other; () for none."""
+    for event, groups in reversed(value.get("hooks", {}).items()):
+        for n, ours in reversed([*enumerate(_ours(group, client) for group in groups)]):
+            if all(ours) and ours:
+                return ("hooks", event, n)
+            if any(ours):
+                return ("hooks", event, n, "hooks", ours.index(True))
+    return ()
+
+
+def _ours(group: Value, client: str) -> list[bool]:
+    return [is_ours(run.get("command"), client) for run in group["hooks"]]
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadData("not valid UTF-8", cure="save it as UTF-8") from None
+
+
+def _parse(text: str) -> Value:
+    """The value of a configuration, whose hooks have the form that is known."""
+    if not text.strip():
+        return {}
+    value = strict_json.parse(text)
+    if not isinstance(value, dict):
+        raise BadData("not a JSON object", cure="fix it, or move it away")
+    hooks = value.get("hooks", {})
+    form = isinstance(hooks, dict) and all(
+        isinstance(groups, list) and all(map(_is_group, groups)) for groups in hooks.values()
+    )
+    if not form:
+        raise BadData("'hooks' is not what the client reads", cure="fix it, or take it out")
+    return value
+
+
+def _is_group(group: Any) -> bool:
+    runs = group.get("hooks") if isinstance(group, dict) else None
+    return isinstance(runs, list) and all(isinstance(run, dict) for run in runs)

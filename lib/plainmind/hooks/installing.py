@@ -1,0 +1,210 @@
+"""A client told to call us, in its own configuration, and no longer.
+
+Owns which file that is, and what is written down so that it can be undone exactly: of a file of a
+person's, only where it was empty (raw/maintenance-log/hooks.json)."""
+
+import os
+import shutil
+import stat
+import sys
+from shlex import quote
+from typing import Any, NamedTuple
+
+from ..ground import exchange, files, regular, stream
+from ..ground.errors import BadData, NotPermitted
+from ..ground.paths import CHECKOUT, find_repository
+from ..truth import hook_calls
+from . import configuration
+from .configuration import Hook, Undo
+
+RECORD = "hooks.json"
+
+
+class Place(NamedTuple):
+    """Where a client keeps its configuration, and its sessions; and what is to be told."""
+
+    variable: str  # names the folder, instead of `folder` in the home directory
+    folder: str
+    file: str
+    project_file: str
+    sessions: str
+    tool: str  # as mem-import names it
+    hooks: tuple[tuple[str, str], ...]  # event, matcher
+    todo: str = ""
+
+
+PLACES = {
+    "claude-code": Place(
+        "CLAUDE_CONFIG_DIR",
+        ".claude",
+        "settings.json",
+        "settings.local.json",
+        "projects",
+        "claude",
+        (
+            ("SessionStart", "startup|clear|compact"),
+            ("UserPromptSubmit", ""),
+            ("Stop", ""),
+            ("PostCompact", ""),
+            ("SessionEnd", ""),
+        ),
+        "sessions that run already call it once they are started again",
+    )
+}
+
+
+def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
+    """--install, --uninstall or --status (session: cli.Session)."""
+    one = Installation(session, client, project)
+    if mode == "--status":
+        return one.tell_status()
+    changed = one.install() if mode == "--install" else one.uninstall()
+    for event in changed:
+        session.emit({"path": one.path, "event": event}, f"{one.path}: {event}")
+    if mode == "--install":
+        one.tell_rest()
+    return 0
+
+
+class Installation:
+    def __init__(self, session: Any, client: str, project: bool):
+        self.session, self.client, self.place = session, client, PLACES[client]
+        self.user = session.env.get(self.place.variable) or os.path.expanduser(
+            os.path.join("~", self.place.folder)
+        )
+        self.path = os.path.join(self.user, self.place.file)
+        if project:
+            top = find_repository(os.getcwd())
+            self.path = os.path.join(top, self.place.folder, self.place.project_file)
+
+    def hooks(self) -> list[Hook]:
+        """What is to be there. The client gives up a second after we would have."""
+        timeout = int(self.session.settings["hook.timeout"]) + 3
+        command = f"{quote(_find_command())} {self.client}"
+        if self.session.home.root != os.path.join(CHECKOUT, "data"):
+            command += f" --home {quote(self.session.home.root)}"
+        return [Hook(event, command, timeout, matcher) for event, matcher in self.place.hooks]
+
+    def install(self) -> list[str]:
+        """The events whose hooks were written."""
+        hooks, known = self.hooks(), self._recall_undo()
+        missing = not os.path.lexists(self.path)
+        before = self._read()
+        wanted, undo = self._judge(lambda: configuration.add(before, hooks, self.client, known))
+        if wanted == before and not missing:
+            return []
+        self._record(undo, missing)
+        with files.lock(self.session.home.knowledge_lock):
+            if missing:
+                files.create(self.path, wanted)
+            else:
+                self._check_writable()
+                change = lambda old: configuration.add(old, hooks, self.client, known)[0]
+                self._exchange(change)
+        return [hook.event for hook in hooks]
+
+    def uninstall(self) -> list[str]:
+        """The events whose hooks were taken out."""
+        before = self._read()
+        found = self._judge(lambda: configuration.find(before, self.client))
+        if not found:
+            return []
+        self._check_writable()
+        undo, made = self._recall_undo(), self._find_record().get("created")
+        with files.lock(self.session.home.knowledge_lock):
+            self._exchange(lambda old: configuration.remove(old, self.client, undo))
+            left = self._read()
+            if made and not left.strip():
+                exchange.remove(self.path, left)
+        self._record(None, False)
+        return [*found]
+
+    def tell_status(self) -> int:
+        found = self._judge(lambda: configuration.find(self._read(), self.client))
+        wanted = {hook.event: [hook.group()] for hook in self.hooks()}
+        last = hook_calls.find_last(self.session.home, self.client)
+        calls = "yes" if found == wanted else "otherwise" if found else "no"
+        record = {"client": self.client, "path": self.path, "calls": calls, "last": last or "never"}
+        self.session.emit_table(record)
+        return 0 if found == wanted else 1
+
+    def tell_rest(self) -> None:
+        """What is left to do, and how the client's own sessions are imported."""
+        if self.place.todo:
+            self.session.say(self.place.todo)
+        sessions = os.path.join(self.user, self.place.sessions)
+        if not os.path.isdir(sessions):
+            return
+        bin = os.path.dirname(_find_command())
+        take = f"{quote(os.path.join(bin, 'mem-import'))} --from {self.place.tool}"
+        keep = f"{quote(os.path.join(bin, 'mem-append'))} --jsonl"
+        home = f" --home {quote(self.session.home.root)}"
+        line = f"{take}{home} {quote(sessions)} | {keep}{home}"
+        self.session.say(f"to import the sessions it has kept: {line}")
+        if stream.stdin_is_terminal() and stream.stdout_is_terminal():
+            self.session.say("import them now? [y/N]")
+            if sys.stdin.readline().strip().lower() in ("y", "yes"):
+                import subprocess
+
+                subprocess.run(["sh", "-c", f"{line} >/dev/null"], check=False)
+
+    # --- the file
+
+    def _read(self) -> bytes:
+        """The configuration; b'' where there is none. A link that leads nowhere is refused."""
+        try:
+            with regular.open_file(self.path) as file:
+                return file.read()
+        except FileNotFoundError:
+            if os.path.islink(self.path):
+                cure = "remove it, or make the file"
+                raise BadData("a link that leads nowhere", place=self.path, cure=cure) from None
+            return b""
+
+    def _check_writable(self) -> None:
+        """NotPermitted for a file that its owner made read-only: an exchange would not ask."""
+        if not os.stat(self.path).st_mode & stat.S_IWUSR:
+            raise NotPermitted("read-only", place=self.path, cure="make it writable")
+
+    def _exchange(self, change: Any) -> None:
+        exchange.recover(self.path)
+        done = exchange.edit(self.path, lambda old: self._judge(lambda: change(old)))
+        self.session.tell_conflicts(done.conflicts)
+
+    def _judge(self, work: Any) -> Any:
+        """What `work` makes of the configuration; a failure says which file it is."""
+        try:
+            return work()
+        except BadData as failure:
+            failure.place = f"{self.path}:{failure.place}".rstrip(":")
+            raise
+
+    # --- what was written down
+
+    def _find_record(self) -> dict[str, Any]:
+        value = hook_calls.read(self.session.home, RECORD).get(os.path.realpath(self.path))
+        return value if isinstance(value, dict) else {}
+
+    def _recall_undo(self) -> Undo:
+        value = self._find_record()
+        blank, inner = value.get("blank"), value.get("inner")
+        known = inner.items() if isinstance(inner, dict) else ()
+        spaces = {name: gap for name, gap in known if isinstance(gap, str) and not gap.strip()}
+        plain = isinstance(blank, str) and not blank.strip()
+        return Undo(blank if plain else None, spaces)
+
+    def _record(self, undo: Undo | None, created: bool) -> None:
+        """Write down how a file's hooks are taken out; None: they are."""
+        known, name = hook_calls.read(self.session.home, RECORD), os.path.realpath(self.path)
+        known.pop(name, None)
+        if undo:
+            created = created or bool(self._find_record().get("created"))
+            known[name] = {"created": created, **undo._asdict()}
+        hook_calls.write(self.session.home, RECORD, known)
+
+
+def _find_command() -> str:
+    """mem-hook as it is on the path, which survives an upgrade; else as it was called."""
+    here = os.path.abspath(sys.argv[0])
+    known = shutil.which("mem-hook")
+    return known if known and os.path.realpath(known) == os.path.realpath(here) else here

@@ -1,0 +1,75 @@
+"""Model servers on this machine for the agents that call us: whatever is asked, they answer with
+one text, and keep what they were asked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from threading import Event
+from typing import Any
+
+from loopback import listening
+
+
+class ModelServer:
+    def __init__(self) -> None:
+        self.answer = "Heard."
+        self.requests: list[dict[str, Any]] = []
+        self.url = ""
+        self.asked, self.may_answer = Event(), Event()
+        self.may_answer.set()
+
+    def said(self, number: int = -1) -> str:
+        """All of a request, as one text; the line ends of its texts are line ends."""
+        return json.dumps(self.requests[number], ensure_ascii=False).replace("\\n", "\n")
+
+
+def _anthropic(model: str, text: str) -> list[dict[str, Any]]:
+    """Events of a streamed answer of /v1/messages."""
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": model, "content": []}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    return [
+        {"type": "message_start", "message": {**message, "stop_reason": None, "usage": usage}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+
+
+def _responses(model: str, text: str) -> list[dict[str, Any]]:
+    """Those of /v1/responses."""
+    content = [{"type": "output_text", "text": text}]
+    item = {"type": "message", "role": "assistant", "id": "m1", "content": content}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    return [
+        {"type": "response.created", "response": {"id": "r1"}},
+        {"type": "response.output_item.done", "item": item},
+        {"type": "response.completed", "response": {"id": "r1", "usage": usage}},
+    ]
+
+
+@contextmanager
+def serving() -> Iterator[ModelServer]:
+    server = ModelServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+            server.requests.append(asked)
+            server.asked.set()
+            server.may_answer.wait(60)
+            make = _responses if "responses" in self.path else _anthropic
+            events = make(asked.get("model", ""), server.answer)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for each in events:
+                self.wfile.write(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode())
+
+    with listening(Handler) as server.url:
+        try:
+            yield server
+        finally:
+            server.may_answer.set()

@@ -1,0 +1,162 @@
+"""`mem-hook --install` and `--uninstall`: nothing of somebody else's file is changed, ever."""
+
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plainmind.ground.errors import BadData
+from plainmind.hooks import configuration
+from plainmind.hooks.configuration import Hook, Undo
+
+HOOKS = [
+    Hook("SessionStart", "/b/mem-hook claude-code", 5, "startup"),
+    Hook("Stop", "/b/mem-hook claude-code", 5),
+]
+FOREIGN = {"hooks": [{"type": "command", "command": "say done; echo mem-hook"}]}
+OURS = {
+    "type": "command",
+    "command": "'/old place/bin/mem-hook' claude-code --home /h",
+    "timeout": 1,
+}
+#: what the client reads: each is given our hooks, and is itself again when they are taken out
+READ = {
+    "empty": b"",
+    "blank": b" \n",
+    "an empty object": b"{ }\n",
+    "no hooks": b'{"model": "x"}',
+    "empty hooks": b'{\n  "hooks": {\n  },\n  "z": 1.0\n}\n',
+    "an empty event": b'{"hooks": {"Stop": [ ]}}',
+    "foreign hooks": json.dumps({"hooks": {"Stop": [FOREIGN]}, "env": {"K": "\u00e9\u2028"}}).encode(),
+    "foreign layout": b'{\n\t"hooks" : { "Stop":[\n\t\t{"hooks":[]} ]\n\t,"Other":[]} }\n\n',
+    "CRLF": b'{\r\n  "model": "x",\r\n  "hooks": {\r\n    "Stop": []\r\n  }\r\n}\r\n',
+    "a BOM": b'\xef\xbb\xbf{\n  "model": "x"\n}\n',
+}  # fmt: skip
+#: what it does not read, or what could mean two things
+REFUSED = {
+    "a comment": b'// mine\n{"hooks": {}}',
+    "a comma too many": b'{"hooks": {},}',
+    "a key twice": b'{"hooks": {}, "hooks": {}}',
+    "a list": b"[]",
+    "hooks of another type": b'{"hooks": []}',
+    "an event of another type": b'{"hooks": {"Stop": "x"}}',
+    "a group of another type": b'{"hooks": {"Stop": [{"hooks": "x"}]}}',
+    "another encoding": '{"model": "é"}'.encode("latin-1"),
+    "NaN": b'{"a": NaN}',
+    "half of it": b'{"hooks": {"Stop": [',
+}
+
+
+def commands(data: bytes) -> list[tuple[str, str]]:
+    return [
+        (event, run["command"])
+        for event, groups in json.loads(data.decode("utf-8-sig"))["hooks"].items()
+        for group in groups
+        for run in group["hooks"]
+    ]
+
+
+def check(before: bytes) -> None:
+    """Added once, whole and readable; taken out without a trace."""
+    value = json.loads(before.decode("utf-8-sig") or "{}") if before.strip() else {}
+    made, undo = configuration.add(before, HOOKS, "claude-code", Undo())
+    assert configuration.find(made, "claude-code") == {h.event: [h.group()] for h in HOOKS}
+    assert configuration.add(made, HOOKS, "claude-code", undo) == (made, undo)
+    moved = [hook._replace(command="/c/mem-hook claude-code") for hook in HOOKS]
+    again, undo_again = configuration.add(made, moved, "claude-code", undo)
+    assert configuration.add(again, HOOKS, "claude-code", undo_again) == (made, undo)
+    after = json.loads(made.decode("utf-8-sig"))
+    assert {**after, "hooks": value.get("hooks")} == {**value, "hooks": value.get("hooks")}
+    assert configuration.remove(made, "claude-code", undo) == before
+
+
+@pytest.mark.parametrize("before", READ.values(), ids=READ)
+def test_hooks_are_added_once_and_taken_out_without_a_trace(before):
+    check(before)
+
+
+GAPS = st.sampled_from(["", " ", "\n  ", "\n\t"])
+GROUPS = st.lists(st.sampled_from([FOREIGN, {"matcher": "x", "hooks": []}]), max_size=2)
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.text(max_size=3),
+        "hooks": st.dictionaries(st.sampled_from(["Stop", "SessionStart", "Other"]), GROUPS),
+        "env": st.dictionaries(st.text(max_size=2), st.integers()),
+    },
+)
+
+
+@given(SETTINGS, st.sampled_from([None, 0, 2, "\t"]), st.booleans(), GAPS)
+def test_whatever_stands_there_stays(value, indent, ascii, gap):
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii)
+    check((text.replace("{}", f"{{{gap}}}") + gap).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("before", REFUSED.values(), ids=REFUSED)
+def test_what_the_client_would_not_read_is_refused(before):
+    with pytest.raises(BadData):
+        configuration.add(before, HOOKS, "claude-code", Undo())
+
+
+def test_hooks_of_an_older_place_are_replaced_and_others_beside_them_stay():
+    mixed = {
+        "hooks": {"Stop": [{"hooks": [OURS, *FOREIGN["hooks"], OURS]}], "Gone": [{"hooks": [OURS]}]}
+    }
+    made, undo = configuration.add(json.dumps(mixed).encode(), HOOKS, "claude-code", Undo())
+    assert commands(made) == [
+        ("Stop", FOREIGN["hooks"][0]["command"]), ("Stop", HOOKS[1].command), ("SessionStart", HOOKS[0].command),
+    ]  # fmt: skip
+    left = configuration.remove(made, "claude-code", undo)
+    assert json.loads(left) == {"hooks": {"Stop": [FOREIGN]}}
+
+
+def settings(tmp_path):
+    path = tmp_path / ".claude" / "settings.json"
+    path.parent.mkdir()
+    return path
+
+
+def test_an_installation_is_told_of_and_undone(hook, tmp_path):
+    path = tmp_path / ".claude" / "settings.json"
+    status = hook("--status")
+    assert (status.code, b"calls\tno" in status.out, path.parent.exists()) == (1, True, False)
+    events = [line.rpartition(" ")[2] for line in hook("--install").out.decode().splitlines()]
+    assert events == ["SessionStart", "UserPromptSubmit", "Stop", "PostCompact", "SessionEnd"]
+    assert [event for event, _ in commands(path.read_bytes())] == events
+    assert hook("--install").out == b""
+    status = hook("--status")
+    assert (status.code, b"calls\tyes" in status.out, b"last\tnever" in status.out) == (
+        0,
+        True,
+        True,
+    )
+    (path.parent / "projects").mkdir()
+    assert b"mem-import --from claude " in hook("--install").complaints
+    assert hook("--uninstall").code == 0 and not path.exists()
+    assert hook("--uninstall").out == b""
+
+
+@pytest.mark.parametrize(
+    "kind", ["a link", "a link to nothing", "read-only", "a folder", "refused"]
+)
+def test_a_configuration_that_is_no_plain_file(hook, tmp_path, kind):
+    path, other = settings(tmp_path), tmp_path / "dotfiles.json"
+    before = b"// mine\n{}" if kind == "refused" else b'{"model": "x"}'
+    if kind == "a folder":
+        path.mkdir()
+    elif kind.startswith("a link"):
+        path.symlink_to(other)
+    if kind not in ("a folder", "a link to nothing"):
+        path.write_bytes(before)
+    if kind == "read-only":
+        path.chmod(0o400)
+    ended = hook("--install")
+    assert ended.code == {"a link": 0, "read-only": 77, "a folder": 74}.get(kind, 65), ended
+    assert path.is_symlink() == kind.startswith("a link")
+    if kind == "a link":
+        assert len(commands(other.read_bytes())) == 5 and hook("--uninstall").code == 0
+    if kind not in ("a folder", "a link to nothing"):
+        assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["settings.json"]

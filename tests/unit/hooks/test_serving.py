@@ -1,0 +1,203 @@
+"""`mem-hook CLIENT` at a client's events: what is kept, what is given, and that neither ever harms."""
+
+import json
+import os
+import time
+
+import pytest
+from plainmind.formats.log import injected_blocks
+from plainmind.ground import clock
+from plainmind.hooks import clients
+from plainmind.truth.log import reader
+from plainmind.truth.log.writer import EventDraft, Log
+
+FACT = "The tax extension is due on April 15th"
+BROKEN = {
+    "not JSON": b"{",
+    "a list": b"[]",
+    "deep": b"[" * 99_999,
+    "bytes": b"\xff",
+    "nothing": b"",
+}
+
+
+def event(name: str, session: str = "s1", turn: str = "p1", **more) -> dict:
+    return {
+        "hook_event_name": name,
+        "session_id": session,
+        "prompt_id": turn,
+        "cwd": "/x/My App",
+        **more,
+    }
+
+
+def prompt(text: str, session: str = "s1", turn: str = "p1", **more) -> dict:
+    return event("UserPromptSubmit", session, turn, prompt=text, **more)
+
+
+def stop(text: str, session: str = "s1", turn: str = "p1", **more) -> dict:
+    return event("Stop", session, turn, last_assistant_message=text, **more)
+
+
+def logged(home, context: str = "claude-code/my-app") -> list[tuple[str, str]]:
+    windows = [reader.read_window(home, path) for path in reader.list_windows(home, context)]
+    events = [window.event(block) for window in windows for block in window.blocks()]
+    return [(one.role, one.content) for one in events]
+
+
+def excerpts(out: bytes, marker: str = injected_blocks.MEMORIES) -> list[str]:
+    lines = out.decode().splitlines()
+    found = [json.loads(block) for mark, block in zip(lines, lines[1:]) if mark == marker]
+    return [one["excerpt"] for block in found for one in block["memories"]]
+
+
+def test_what_is_said_is_kept_once_and_given_to_another_session(hook, home):
+    for each in (prompt(FACT), prompt(FACT), stop("Noted."), stop("Noted."), prompt(FACT)):
+        assert hook(each).code == 0
+    assert logged(home) == [("user", FACT), ("agent", "Noted.")]
+    assert hook(prompt("When is the tax extension due?", turn="p2")).out == b""  # it said so itself
+    given = hook(prompt("When is the tax extension due?", "s2")).out
+    assert FACT in excerpts(given)
+    assert "task is the user's message" in given.decode()
+    assert injected_blocks.strip(given.decode(), echoes=False) == ""
+    # what was injected, and is given back, is no word of anybody's
+    hook(prompt(f"{given.decode()}And then?", "s3"), env={})
+    hook(stop(f"So.\n{given.decode()}", "s3"))
+    assert logged(home)[-2:] == [("user", "And then?"), ("agent", "So.\n")]
+
+
+def test_an_answer_has_its_question_though_the_hook_of_the_prompt_was_cut_off(hook, home, tmp_path):
+    said = {
+        "type": "user",
+        "promptId": "p1",
+        "message": {"content": [{"type": "text", "text": FACT}]},
+    }
+    lines = [{"timestamp": "2026-01-30T14:23:55Z"}, {**said, "promptId": "p0"}, said]
+    lines += [{**said, "message": {"content": [{"type": "tool_result", "content": "x"}]}}]
+    (tmp_path / "t").write_text("".join(json.dumps(line) + "\n" for line in lines) + "half of a")
+    for transcript in ("t", "t", "gone"):
+        hook(stop("Noted.", transcript_path=str(tmp_path / transcript)))
+    assert logged(home) == [("user", FACT), ("agent", "Noted.")]
+    hook(stop("And more.", stop_hook_active=True))
+    hook(stop("And more.", stop_hook_active=True))
+    assert logged(home)[2:] == [("agent", "And more.")]
+
+
+def test_windows_before_the_session_began_are_not_looked_through(home, monkeypatch):
+    now, hour = clock.parse("2026-01-30T14:00:00Z"), 3_600_000
+    for n in range(3):
+        draft = EventDraft(now, "user", str(n), {"id": str(n)})
+        Log(home).append("x/y", [draft], now)
+        Log(home).start_window("x/y", now + n * hour + 1)
+    found = [
+        [Log(home).has("x/y", str(n), since) for n in range(3)]
+        for since in (0, now + hour, now + 9 * hour)
+    ]
+    assert found == [[True] * 3, [False, True, True], [False] * 3]
+
+
+def test_what_was_compacted_is_kept_and_recalled_again(hook, home):
+    hook(prompt(FACT))
+    start = event("SessionStart", source="compact")
+    assert b"mem-resident remember" in hook(start).out
+    summary = event("PostCompact", compact_summary="They spoke of taxes.")
+    assert hook(summary).out == hook(summary).out == b""
+    (page,) = os.listdir(home.path("raw", "compaction"))
+    assert "They spoke of taxes." in open(home.path("raw", "compaction", page)).read()
+    assert FACT in excerpts(hook(prompt("When is the tax extension due?", turn="p2")).out)
+
+
+def test_a_start_gives_resident_memory_and_pages_of_tier_l1(hook, home, command):
+    os.makedirs(home.path("memory"))
+    with open(home.path("memory", "MEMORY.md"), "w") as file:
+        file.write("- Ann lives in Graz.\n")
+    command(
+        "mem-note",
+        "--type",
+        "user",
+        "--tier",
+        "L1",
+        "--name",
+        "ann",
+        stdin=b"Ann speaks German.",
+        home=home,
+    )
+    for source, given in (("startup", True), ("clear", True), ("resume", False), ("", False)):
+        out = hook(event("SessionStart", source=source)).out
+        assert (b"Ann lives in Graz" in out, b"Ann speaks German" in out) == (given, given), source
+    assert b"German" not in hook(prompt("What does Ann speak?")).out
+
+
+def test_a_transcript_is_kept_when_the_setting_says_so(hook, home, tmp_path):
+    (tmp_path / "s1.jsonl").write_text("{}\n")
+    end = event("SessionEnd", transcript_path=str(tmp_path / "s1.jsonl"))
+    hook(end)
+    assert not os.path.exists(home.path("raw", "sessions"))
+    hook(end, env={"MIND_HOOK_SESSIONS": "true"})
+    assert os.listdir(home.path("raw", "sessions", "-x-My App")) == ["s1.jsonl"]
+
+
+@pytest.mark.parametrize("text", ["word ", "\u00e9", "\U0001f600 ", '"\\', "a\nb"], ids=repr)
+def test_what_is_given_fits_and_is_whole(hook, home, command, text):
+    log, now = Log(home), clock.parse("2026-11-01T00:00:00Z")
+    bodies = [f"extension {n} {text * (1500 // len(text))}" for n in range(40)]
+    log.append("x/y", [EventDraft(now, "user", body, {}) for body in bodies], now)
+    for n in range(8):
+        body = f"extension {n} {text * 700}".encode()
+        command(
+            "mem-note", "--force", "--type", "project", "--name", f"p{n}", stdin=body, home=home
+        )
+    os.makedirs(home.path("memory"))
+    with open(home.path("memory", "MEMORY.md"), "w") as file:
+        file.write(f"- {text * 30}\n".replace("\n-", "-") * 120)
+    with open(home.path("memory", "config.json"), "w") as file:
+        file.write('{"maxInjectBytes": 40000}')
+    limit = clients.CLIENTS["claude-code"].limit
+    start = event("SessionStart", source="startup")
+    for given, least in ((hook(prompt("extension")).out, limit * 0.6), (hook(start).out, 0)):
+        assert least < clients.utf16(given.decode()) <= limit
+        lines = given.decode().splitlines()
+        assert lines[0] == lines[-1] and lines[0].startswith(injected_blocks.BORDER)
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_what_cannot_be_read_is_said_and_noted_and_nothing_else_happens(hook, home, data):
+    os.mkdir(home.root)
+    ended = hook(data)
+    assert (ended.code, ended.out) == (0, b"") and ended.complaints.startswith(b"mem-hook: ")
+    (name,) = [
+        name
+        for name in os.listdir(home.path("raw", "maintenance-log"))
+        if name.startswith("hook-2")
+    ]
+    (line,) = open(home.path("raw", "maintenance-log", name)).read().splitlines()
+    assert json.loads(line)["client"] == "claude-code"
+
+
+@pytest.mark.parametrize("wrong", ["home", "settings", "time", "lock", "option"])
+def test_a_client_goes_on_whatever_is_wrong(hook, home, tmp_path, wrong):
+    env = {"MIND_HOOK_TIMEOUT": "0.4"}
+    os.mkdir(home.root)
+    words = ["--home", ""] if wrong == "option" else []
+    if wrong == "home":
+        open(home.logs, "w").close()
+    elif wrong == "settings":
+        (tmp_path / "home" / "config.toml").write_text("nonsense = [")
+    elif wrong == "time":
+        env["MIND_NOW"] = "when?"
+    from plainmind.ground import files
+
+    started = time.monotonic()
+    if wrong == "lock":
+        with files.lock(home.lock):
+            ended = hook(prompt(FACT), *words, env=env)
+        assert b"0.4 s" in ended.complaints
+    else:
+        ended = hook(prompt(FACT), *words, env=env)
+    assert (ended.code, ended.out) == (0, b"") and ended.complaints, ended
+    assert time.monotonic() - started < 5
+
+
+def test_an_event_of_another_name_is_none_of_ours(hook, home):
+    assert hook(event("PreToolUse", tool_name="Bash"))[:3] == (0, b"", b"")
+    assert not os.path.exists(home.root)
