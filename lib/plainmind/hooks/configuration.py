@@ -1,7 +1,8 @@
 """The hooks in a client's own configuration, as its text: ours added and taken out, everything else
 left byte for byte. Pure.
 
-    {"hooks": {EVENT: [{"matcher": …, "hooks": [{"type": "command", "command": …, "timeout": s}]}]}}
+    {"hooks": {EVENT: [{"matcher": …, "hooks": [{"type": "command", "command": …, "timeout": s}]}]
+    }}
 
 Refuses what the client would not read: then nobody knows what it means."""
 
@@ -30,8 +31,8 @@ class Hook(NamedTuple):
 
 
 class Undo(NamedTuple):
-    """What a removal must know to leave nothing: the text if there was nothing in it, and what stood
-    between the brackets of what was empty, by its path."""
+    """What a removal must know to leave no trace: the text if there was nothing in it, and what
+    stood between the brackets of what was empty, by its path."""
 
     blank: str | None = None
     inner: Mapping[str, str] = {}

@@ -101,7 +101,7 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
     ]
     assert claude.logged() == kept
     model.answer = "You are welcome."
-    for words in (("Thank you", "--continue"), ("/compact", "--continue"), ("Again", "--continue")):
+    for words in (("Thank you", "--continue"), ("/compact keep dates", "--continue"), ("Again", "--continue")):
         claude.say(*words)
     for text in ("Thank you", "Again"):
         kept += [("user", text), ("agent", "You are welcome.")]
@@ -141,7 +141,7 @@ def test_all_that_is_given_arrives(claude, model, home):
 
 
 def test_it_answers_though_the_memory_is_broken(claude, model, home):
-    os.mkdir(home.root)
+    os.makedirs(home.root, exist_ok=True)
     open(home.logs, "w").close()
     assert claude.say("Hello") == f"{model.answer}\n"
     assert injected_blocks.MEMORIES not in model.said()

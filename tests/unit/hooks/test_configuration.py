@@ -28,7 +28,7 @@ READ = {
     "no hooks": b'{"model": "x"}',
     "empty hooks": b'{\n  "hooks": {\n  },\n  "z": 1.0\n}\n',
     "an empty event": b'{"hooks": {"Stop": [ ]}}',
-    "foreign hooks": json.dumps({"hooks": {"Stop": [FOREIGN]}, "env": {"K": "\u00e9\u2028"}}).encode(),
+    "foreign hooks": json.dumps({"hooks": {"Stop": [FOREIGN]}, "env": {"K": "\u2028"}}).encode(),
     "foreign layout": b'{\n\t"hooks" : { "Stop":[\n\t\t{"hooks":[]} ]\n\t,"Other":[]} }\n\n',
     "CRLF": b'{\r\n  "model": "x",\r\n  "hooks": {\r\n    "Stop": []\r\n  }\r\n}\r\n',
     "a BOM": b'\xef\xbb\xbf{\n  "model": "x"\n}\n',
@@ -106,8 +106,10 @@ def test_hooks_of_an_older_place_are_replaced_and_others_beside_them_stay():
     }
     made, undo = configuration.add(json.dumps(mixed).encode(), HOOKS, "claude-code", Undo())
     assert commands(made) == [
-        ("Stop", FOREIGN["hooks"][0]["command"]), ("Stop", HOOKS[1].command), ("SessionStart", HOOKS[0].command),
-    ]  # fmt: skip
+        ("Stop", FOREIGN["hooks"][0]["command"]),
+        ("Stop", HOOKS[1].command),
+        ("SessionStart", HOOKS[0].command),
+    ]
     left = configuration.remove(made, "claude-code", undo)
     assert json.loads(left) == {"hooks": {"Stop": [FOREIGN]}}
 

@@ -1,4 +1,4 @@
-"""`mem-hook CLIENT` at a client's events: what is kept, what is given, and that neither ever harms."""
+"""`mem-hook CLIENT` at a client's events: what is kept, what is given, and that neither harms."""
 
 import json
 import os
