@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..ground import exchange, files, regular, stream
 from ..ground.errors import BadData, NotPermitted
-from ..ground.paths import CHECKOUT, find_repository
+from ..ground.paths import IS_INSTALLED, default_root, find_repository
 from ..truth import hook_calls
 from . import configuration
 from .configuration import Hook, Undo
@@ -81,7 +81,7 @@ class Installation:
         """What is to be there. The client gives up a second after we would have."""
         timeout = int(self.session.settings["hook.timeout"]) + 3
         command = f"{quote(_find_command())} {self.client}"
-        if self.session.home.root != os.path.join(CHECKOUT, "data"):
+        if self.session.home.root != default_root(self.session.env.get("XDG_DATA_HOME")):
             command += f" --home {quote(self.session.home.root)}"
         return [Hook(event, command, timeout, matcher) for event, matcher in self.place.hooks]
 
@@ -206,5 +206,7 @@ class Installation:
 def _find_command() -> str:
     """mem-hook as it is on the path, which survives an upgrade; else as it was called."""
     here = os.path.abspath(sys.argv[0])
+    if IS_INSTALLED:  # the page is the package's, the program beside its Python
+        here = os.path.join(os.path.dirname(sys.executable), "mem-hook")
     known = shutil.which("mem-hook")
     return known if known and os.path.realpath(known) == os.path.realpath(here) else here
