@@ -22,6 +22,8 @@ LONG = (
     "tests/faults/test_errors.py",
     "tests/faults/test_event_forgetting_kill.py",
     "tests/faults/test_forgetting_kill.py",
+    "tests/faults/test_damaging.py",
+    "tests/faults/test_disk.py",
     "tests/faults/test_many.py",
 )
 #: files whose tests share nothing, and need not run in one process
@@ -29,7 +31,8 @@ APART = (*LONG[3:],)
 
 
 def rank(path: str) -> int:
-    return LONG.index(path) if path in LONG else len(LONG)
+    """Units come last: what ends together are small files."""
+    return LONG.index(path) if path in LONG else len(LONG) + path.startswith("tests/unit/")
 
 
 def scope(nodeid: str) -> str:
