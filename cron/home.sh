@@ -1,5 +1,7 @@
-# home.sh: the memory folder of the jobs, for install.sh here and in ../launchd, which set `root`
-# and `me` and read this.
+# home.sh: `root`, whose bin/ has the commands, and `home`, the memory folder of the jobs, for
+# install.sh here and in ../launchd, which set `suite` and `me` and read this.
+
+root=${PLAINMIND_ROOT:-$suite} # a wheel's commands are not beside its other files
 
 # as the commands take it: '~' may stand for a person's folder, also where no shell replaced it
 home=${MIND_HOME:-$root/data}

@@ -4,8 +4,8 @@
 set -eu
 me=install-cron
 [ "${1:-}" != remove ] || me=uninstall-cron
-root=$(cd "$(dirname "$0")/.." && pwd -P)
-. "$root/cron/home.sh"
+suite=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$suite/cron/home.sh"
 begin="# plainmind begin: $root"
 end="# plainmind end: $root"
 
@@ -21,7 +21,7 @@ quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" | sed 's/%/\\
 
 filled() {
   BIN=$(quoted "$root/bin") DIR=$(quoted "$home") \
-    awk -f "$root/cron/fill.awk" "$root/cron/plainmind.cron"
+    awk -f "$suite/cron/fill.awk" "$suite/cron/plainmind.cron"
 }
 
 # lines before the first mark and after the last; a first mark without a last is a person's own

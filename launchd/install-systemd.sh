@@ -4,8 +4,8 @@
 set -eu
 me=install-relay
 [ "${1:-}" != remove ] || me=uninstall-relay
-root=$(cd "$(dirname "$0")/.." && pwd -P)
-. "$root/cron/home.sh"
+suite=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$suite/cron/home.sh"
 units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
 unit=$units/discord-relay.service
 
@@ -17,7 +17,7 @@ command -v systemctl > /dev/null || {
   exit 1
 }
 if [ -e "$unit" ] && ! grep -qF "ExecStart=/bin/sh \"$(escaped "$root/bin")/" "$unit"; then
-  echo "$me: $unit belongs to another checkout; remove it there first" >&2
+  echo "$me: $unit belongs to another installation; remove it there first" >&2
   exit 1
 fi
 if [ "${1:-}" = remove ]; then
@@ -30,7 +30,7 @@ fi
 warn_of_the_unseen
 mkdir -p "$units"
 BIN=$(escaped "$root/bin") DIR=$(escaped "$home") \
-  awk -f "$root/cron/fill.awk" "$root/launchd/discord-relay.service" > "$unit"
+  awk -f "$suite/cron/fill.awk" "$suite/launchd/discord-relay.service" > "$unit"
 systemctl --user daemon-reload
 systemctl --user enable --now discord-relay.service
 echo "the relay is running; see 'systemctl --user status discord-relay'"

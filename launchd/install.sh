@@ -4,15 +4,15 @@
 set -eu
 me=install-launchd
 [ "${1:-}" != remove ] || me=uninstall-launchd
-root=$(cd "$(dirname "$0")/.." && pwd -P)
-. "$root/cron/home.sh"
+suite=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$suite/cron/home.sh"
 agents=$HOME/Library/LaunchAgents
 domain=gui/$(id -u)
 
 escaped() { printf %s "$1" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
 
 filled() { # FILE
-  BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk -f "$root/cron/fill.awk" "$1"
+  BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk -f "$suite/cron/fill.awk" "$1"
 }
 
 command -v launchctl > /dev/null || {
@@ -20,16 +20,16 @@ command -v launchctl > /dev/null || {
   exit 1
 }
 [ "${1:-}" = remove ] || warn_of_the_unseen
-for plist in "$root"/launchd/*.plist; do
+for plist in "$suite"/launchd/*.plist; do
   name=$(basename "$plist")
   if [ -e "$agents/$name" ]; then
-    # of another checkout, or a person's own
+    # of another installation, or a person's own
     if ! grep -qF "<string>$(escaped "$root/bin/")" "$agents/$name"; then
       if [ "${1:-}" = remove ]; then
-        echo "$me: '$agents/$name' belongs to another checkout, and stays" >&2
+        echo "$me: '$agents/$name' belongs to another installation, and stays" >&2
         continue
       fi
-      echo "$me: '$agents/$name' belonged to another checkout, and is replaced" >&2
+      echo "$me: '$agents/$name' belonged to another installation, and is replaced" >&2
     fi
     launchctl bootout "$domain/${name%.plist}" 2> /dev/null || true # it may not run
     rm -f "$agents/$name"
@@ -48,7 +48,7 @@ for plist in "$root"/launchd/*.plist; do
   fi
 done
 if [ "${1:-}" = remove ]; then
-  echo "removed the agents of this checkout from $agents"
+  echo "removed the agents of this installation from $agents"
 else
   echo "installed the agents in $agents; they work on $home"
 fi

@@ -152,11 +152,11 @@ END
   cp -R "$HOME/Library/LaunchAgents" before
   run sh "$ROOT/launchd/install.sh" remove
   [ "$status" -eq 0 ]
-  [ "$(grep -c "belongs to another checkout, and stays" <<< "$output")" -eq "$agents" ]
+  [ "$(grep -c "belongs to another installation, and stays" <<< "$output")" -eq "$agents" ]
   diff -r before "$HOME/Library/LaunchAgents"
   ! grep -q bootout "$CALLS"
   run sh "$ROOT/launchd/install.sh"
-  [ "$(grep -c "belonged to another checkout, and is replaced" <<< "$output")" -eq "$agents" ]
+  [ "$(grep -c "belonged to another installation, and is replaced" <<< "$output")" -eq "$agents" ]
   run sh "$ROOT/launchd/install.sh"
   [[ "$output" != *"another folder"* ]]
   run sh "$checkout/launchd/install.sh" remove
@@ -238,7 +238,7 @@ END
   if command -v systemd-analyze > /dev/null; then systemd-analyze --user verify "$unit"; fi
   run sh "$ROOT/launchd/install-systemd.sh" remove
   [ "$status" -eq 1 ]
-  [[ "$output" == "uninstall-relay: $unit belongs to another checkout"* ]]
+  [[ "$output" == "uninstall-relay: $unit belongs to another installation"* ]]
   sh "$checkout/launchd/install-systemd.sh" remove
   [ ! -e "$unit" ]
 }

@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -117,6 +118,38 @@ def test_the_manuals_were_made_with_only_the_base(installed):
         for place in ("man/man1/{}.1", "zsh/site-functions/_{}", "bash-completion/completions/{}"):
             assert os.path.getsize(os.path.join(share, place.format(command)))
     assert os.path.getsize(f"{share}/man/man5/mind-log.5")
+
+
+def test_the_manuals_are_removed_to_the_last(installed):
+    share = installed.path("home/.local/share")
+    shutil.copytree(installed.path("venv/share"), share, dirs_exist_ok=True)
+    open(f"{share}/man/man1/mine.1", "w").close()
+    assert installed.run("plainmind", "--uninstall", "manuals").returncode == 0
+    folders = ("man", "bash-completion", "zsh", "fish")
+    left = [names for folder in folders for _, _, names in os.walk(f"{share}/{folder}") if names]
+    assert left == [["mine.1"]]
+
+
+CRONTAB = """#!/bin/sh
+if [ "$1" = -l ]; then cat "$HOME/tab" 2>&1 || { echo no crontab >&2; exit 1; }
+elif [ "$1" = -r ]; then rm "$HOME/tab"
+else cp "$1" "$HOME/tab"; fi
+"""
+
+
+def test_the_jobs_run_the_commands_of_the_environment_on_the_persons_memory(installed):
+    with open(installed.path("venv/bin/crontab"), "w") as file:
+        file.write(CRONTAB)
+    os.chmod(file.name, 0o755)
+    told = json.loads(installed.run("plainmind", "--json").stdout)
+    assert told["commands"] == installed.path("venv/bin") and told["extras"] == ""
+    assert installed.run("plainmind", "--install", "cron").returncode == 0
+    with open(installed.path("home/tab")) as file:
+        jobs = file.read()
+    assert f"'{told['commands']}'/remind-scan --home '{told['memory']}'" in jobs
+    assert told["memory"] == installed.path("home/.local/share/plainmind")
+    assert installed.run("plainmind", "--uninstall", "cron").returncode == 0
+    assert not os.path.exists(installed.path("home/tab"))
 
 
 BOT = {"DISCORD_TOKEN": "t", "DISCORD_CHANNEL_ID": "1"}

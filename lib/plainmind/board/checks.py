@@ -14,7 +14,7 @@ from ..ground import clock, errors, schedules, zone
 from ..ground.errors import Usage
 from ..ground.nights import Nights
 from ..ground.outages import Outages
-from ..ground.paths import CHECKOUT
+from ..ground.paths import CHECKOUT, IS_INSTALLED
 from ..memory import Memory, care, embedding
 from ..reminders import file as reminders_file
 from ..reminders import last_scan, past, scan
@@ -244,8 +244,9 @@ def _is_scheduled(memory: Memory, jobs: list[schedules.InstalledJob]) -> bool:
 
 
 def _tell_installing() -> str:
-    verb = "install-launchd" if sys.platform == "darwin" else "install-cron"
-    return f"make -C {quote(CHECKOUT)} {verb}"
+    what = "launchd" if sys.platform == "darwin" else "cron"
+    installed = f"plainmind --install {what}"
+    return installed if IS_INSTALLED else f"make -C {quote(CHECKOUT)} install-{what}"
 
 
 def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iterator[HealthCheck]:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import textwrap
+from contextlib import suppress
 
 import click
 
@@ -242,19 +243,27 @@ def section(name: str) -> int:
     return 1 if name in commands() else 7 if name in sevens else 5
 
 
-def write_pages(folder: str, *, by_section: bool = False) -> None:
-    """Write every page as roff; `by_section`, below man1, man5 and man7."""
-    for name, text in ({name: help_text(name) for name in commands()} | pages()).items():
-        number = section(name)
-        place = os.path.join(folder, f"man{number}") if by_section else folder
-        _write(os.path.join(place, f"{name}.{number}"), roff(name, number, text))
+def write_pages(folder: str) -> None:
+    """Write every page as roff."""
+    for name, page in _all_pages().items():
+        _write(os.path.join(folder, f"{name}.{section(name)}"), page)
 
 
-def install(share: str) -> None:
-    """Write the pages and the completions below share/."""
+def _all_pages() -> dict[str, str]:
+    texts = {name: help_text(name) for name in commands()} | pages()
+    return {name: roff(name, section(name), text) for name, text in texts.items()}
+
+
+def _page_place(name: str) -> str:
+    return f"man/man{section(name)}/{name}.{section(name)}"
+
+
+def install(share: str) -> str:
+    """Write the pages and the completions below share/. What was done."""
     from click.shell_completion import get_completion_class
 
-    write_pages(os.path.join(share, "man"), by_section=True)
+    for name, page in _all_pages().items():
+        _write(os.path.join(share, _page_place(name)), page)
     for name in commands():
         for shell, place in COMPLETIONS.items():
             kind = get_completion_class(shell)
@@ -262,6 +271,17 @@ def install(share: str) -> None:
             mark = f"_{name.upper().replace('-', '_')}_COMPLETE"
             source = kind(click.Command(name), {}, name, mark).source()
             _write(os.path.join(share, place.format(name)), source)
+    return f"wrote manual pages and completions below {share}"
+
+
+def uninstall(share: str) -> str:
+    """Remove what `install` wrote. What was done."""
+    places = [_page_place(name) for name in [*commands(), *pages()]]
+    places += [place.format(name) for name in commands() for place in COMPLETIONS.values()]
+    for place in places:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(share, place))
+    return f"removed manual pages and completions below {share}"
 
 
 def _write(path: str, text: str) -> None:

