@@ -51,7 +51,10 @@ class Skill(NamedTuple):
     @property
     def summary(self) -> str:
         """The description on one line, of characters that are shown."""
-        return " ".join("".join(c if c.isprintable() else " " for c in self.description).split())
+        said = self.description
+        if not said.isprintable():
+            said = "".join(c if c.isprintable() else " " for c in said)
+        return " ".join(said.split())
 
 
 class SkillFrontmatter(NamedTuple):

@@ -4,6 +4,7 @@ address elsewhere."""
 
 import json
 import os
+import ssl
 import subprocess
 from contextlib import suppress
 
@@ -169,6 +170,16 @@ def ask(url: str, kind: str) -> None:
     }
     with suppress(Failure):
         google.call(ways[kind], "k")
+
+
+@pytest.mark.parametrize(("url", "times"), [("https://example.org", 1), ("http://127.0.0.1", 0)])
+def test_certificates_are_loaded_for_what_is_asked_alone(monkeypatch, url, times):
+    """The library has three ways to ask, of which one is used."""
+    loaded, load = [], ssl.SSLContext.load_verify_locations
+    counting = lambda *given, **more: loaded.append(load(*given, **more))
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counting)
+    google.make_client("k", url, "v1", 5)
+    assert len(loaded) == times
 
 
 @pytest.mark.parametrize("kind", ["models", "chat"])
