@@ -22,6 +22,7 @@ is tried in the text of its key only.
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from ...ground.errors import BadData
@@ -56,6 +57,8 @@ class ReadHead(NamedTuple):
     refused: list[RefusedLine]
 
 
+# a repair looks again at what was found, and at what it made of it
+@lru_cache(maxsize=2)
 def read(yaml: str, path: str, *, aliases: bool = False) -> ReadHead:
     """The keys of a head, in order, and the lines that are refused.
 

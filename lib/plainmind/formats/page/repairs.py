@@ -96,7 +96,7 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool], syntax_only: 
     work = _Repairs(parts._replace(yaml=head.text), entries)
     work.all()
     if not work.edits:
-        return _with_image(data, path, is_there)
+        return _with_image(data, path, is_there) if "image" in work.keys else Repaired(data, [])
     made = apply_edits(parts, work.edits)
     after = _read_head(made, path)
     # surgery that left no head, or touched what others say in it, or that nobody reads, is none

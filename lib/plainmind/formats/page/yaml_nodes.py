@@ -110,13 +110,19 @@ def check_syntax(text: str, path: str, aliases: bool) -> None:
     """BadData with `path:line` for a text that YAML refuses, or that is nested too deep."""
     import yaml
 
+    # of each kind of event, how it changes the depth, and whether it is a value
+    opening, closing, value = (1, 1), (-1, 0), (0, 1)
+    changes = {
+        yaml.SequenceStartEvent: opening, yaml.MappingStartEvent: opening,
+        yaml.SequenceEndEvent: closing, yaml.MappingEndEvent: closing,
+        yaml.ScalarEvent: value, yaml.AliasEvent: value,
+    }  # fmt: skip
     depth = values = 0
     try:
         for event in yaml.parse(text, Loader=_loader()):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            values += isinstance(event, yaml.NodeEvent)
-            if isinstance(event, yaml.AliasEvent) and not aliases:
+            deeper, more = changes.get(type(event), (0, 0))
+            depth, values = depth + deeper, values + more
+            if type(event) is yaml.AliasEvent and not aliases:
                 what = "an alias in the frontmatter"
                 cure = "write out what it stands for; put a * in quotes"
             elif depth > DEEPEST:

@@ -96,9 +96,11 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
 
 def _shortened(data: bytes, made: bytes, path: str) -> str:
     """What a repair would do to the life of a page that is kept for ever; '' when nothing."""
+    if data == made or not page_files.is_knowledge(path):
+        return ""
     old, new = page.parse(data, path), page.parse(made, path)
-    days = retention.life(new) if page_files.is_knowledge(path) else None
-    if data == made or days is None or retention.life(old) is not None:
+    days = retention.life(new)
+    if days is None or retention.life(old) is not None:
         return ""
     cure = f"mem-lint --fix {shlex.quote(path)} does"
     return f"once it is fixed, it is {new.type} of {new.day}, kept {days} days; {cure}"
