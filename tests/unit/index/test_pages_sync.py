@@ -21,7 +21,7 @@ from plainmind.recall.pages import Policy
 from plainmind.recall.search import Query
 from plainmind.truth.pages import audit, lint, retention
 from plainmind.truth.pages import page_files as on_disk
-from scene import NOW
+from scene import NOW, THOROUGH
 from unit.index import stores
 from unit.index.engines import engine_in_use
 from unit.index.stores import MODEL, Fake
@@ -171,7 +171,7 @@ HAPPENINGS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, phases=stores.UNSHRUNK)
+@settings(max_examples=120 if THOROUGH else 20, phases=stores.UNSHRUNK)
 @given(
     seed=st.integers(0, 2**32),
     happened=st.lists(st.sampled_from(HAPPENINGS), min_size=4, max_size=14),
