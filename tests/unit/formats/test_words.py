@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.formats import equality, fold, normal_form, words
 from plainmind.formats.page import link, page, triple
+from scene import THOROUGH
 
 #: what no engine can read a syntax in, nor fold again
 TERM = re.compile("[a-z0-9\x80-\ud7ff\ue000-\U0010ffff]{1,64}")

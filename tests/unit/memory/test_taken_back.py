@@ -537,7 +537,11 @@ CONTROLS = {
     "the time of change": (
         [
             (reading, "changed_windows", look_without_change),
-            (files, "state_of", lambda s: (s.st_ino, s.st_mtime_ns, s.st_mtime_ns, s.st_size)),
+            (
+                file_states,
+                "state_of",
+                lambda s: (s.st_ino, s.st_mtime_ns, s.st_mtime_ns, s.st_size),
+            ),
         ],
         [W.edit, W.edit, W.edit, W.edit],
     ),

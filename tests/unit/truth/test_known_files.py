@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from plainmind.ground import clock, files
+from plainmind.ground import clock, file_states
 from plainmind.ground.masks import Mask
 from plainmind.truth.log.known_windows import Outlines, Summaries
 from plainmind.truth.log.writer import EventDraft, Log
@@ -37,7 +37,9 @@ def test_a_save_is_seen_that_no_time_shows(home, monkeypatch, ask):
     with open(page, "w") as file:
         file.write("# A cat.\n")
     tick = clock.system_now() * 1_000_000
-    monkeypatch.setattr(files, "state_of", lambda found: (found.st_ino, tick, tick, found.st_size))
+    monkeypatch.setattr(
+        file_states, "state_of", lambda found: (found.st_ino, tick, tick, found.st_size)
+    )
     read = ask(home)
     assert read().strip("# \n") == "A cat."
     for path in (page, home.path("logs", "cli", "x", home.list_windows("cli/x")[-1])):

@@ -48,7 +48,7 @@ def due(entry: str, instant: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory):
+def night(tmp_path_factory, forked):
     """The memory folder in the morning, how to run a command then, and what was mailed."""
     folder = tmp_path_factory.mktemp("night")
     home = folder / "home"
@@ -62,7 +62,7 @@ def night(tmp_path_factory):
         f'[turn]\nmodel = "command:{folder}/bin/model.sh"\nsandbox = "none"\n'
     )
     env = {
-        "PATH": f"{folder}/bin:{ROOT}/bin:{os.environ['PATH']}", "MIND_HOME": str(home),
+        "PATH": f"{folder}/bin:{forked['FORKED']}:{os.environ['PATH']}", "MIND_HOME": str(home),
         "MIND_BACKOFF": "0", "HOME": str(folder),
     }  # fmt: skip
 
@@ -180,13 +180,14 @@ case $task in *fail*) echo 'no such port' >&2; exit 69 ;; esac
 
 
 @pytest.fixture
-def team(tmp_path):
+def team(tmp_path, forked):
     """Starts `overnight` with words, and a fake model; plan.txt is beside it."""
     os.makedirs(tmp_path / "bin")
     shutil.copy(EXAMPLE, tmp_path / "bin/overnight")
     (tmp_path / "bin/agent-turn").write_text(SLOW)
     (tmp_path / "bin/agent-turn").chmod(0o755)
-    env = {"PATH": f"{tmp_path}/bin:{ROOT}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    path = f"{tmp_path}/bin:{forked['FORKED']}:{os.environ['PATH']}"
+    env = {"PATH": path, "HOME": str(tmp_path)}
 
     def start(*words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
