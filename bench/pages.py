@@ -1,6 +1,7 @@
 """Retrieval quality of pages, through the code path of the commands.
 
-    .venv/bin/python bench/pages.py [--quick] [--words] [--set NAME] [--save FILE] [--against FILE]
+    .venv/bin/python bench/pages.py [--quick] [--words] [--data DIR] [--set NAME]
+                                    [--save FILE] [--against FILE]
 
 Two sets of vaults and questions (bench/vaults.py). Without floor, and of the first ten: hit@1, page
 recall@5 = |gold in the top 5| / |gold| and MRR, macro over questions with gold, each with its 95 %
@@ -15,6 +16,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+import conversations
 import vaults
 from conversations import Embedder
 from plainmind.formats import words
@@ -37,10 +39,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one vault, by words alone")
     parser.add_argument("--words", action="store_true", help="without the embedder")
+    parser.add_argument("--data", default=conversations.DATA)
     parser.add_argument("--set", choices=SETS, help="only this one")
     parser.add_argument("--save", help="keep the results of every question")
     parser.add_argument("--against", help="compare with what was kept")
     given = parser.parse_args()
+    conversations.DATA = given.data
     everything: dict[str, Results] = {}
     for name in [given.set] if given.set else [*SETS][: 1 if given.quick else None]:
         results: Results = {}
