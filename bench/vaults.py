@@ -40,13 +40,13 @@ class Vault(NamedTuple):
     asked: list[Asked]
 
 
-def locomo(only: str = "") -> Iterator[Vault]:
-    """Asked so late that recency is 0; `only`: of conversations whose name has this."""
+def locomo() -> Iterator[Vault]:
+    """Asked so late that recency is 0."""
     if "locomo" not in names():
         return
     corpus, questions = read_rows("locomo", "corpus"), read_rows("locomo", "queries")
     now = max(instant(row["date"]) for row in corpus) + 3650 * DAY
-    for conversation in sorted({row["conv"] for row in corpus if only in row["conv"]}):
+    for conversation in sorted({row["conv"] for row in corpus}):
         chance = random.Random(conversation)
         with tempfile.TemporaryDirectory() as folder:
             home = _start(folder)
