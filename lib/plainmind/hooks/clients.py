@@ -10,6 +10,8 @@ An event is a JSON object. Claude Code's shape, which others took over:
                        it go on after an answer, so that the turn has several
     PostCompact        "compact_summary"
     SessionEnd         "reason"
+
+Codex says "turn_id" for "prompt_id", and has no "compact_summary".
 """
 
 import hashlib
@@ -68,17 +70,18 @@ class Told(NamedTuple):
         return bool(self.session) and str(id).startswith(f"{_plain(self.session)}/")
 
 
+_EVENTS = {
+    "SessionStart": (START, ""),
+    "UserPromptSubmit": (PROMPT, "prompt"),
+    "Stop": (ANSWER, "last_assistant_message"),
+    "PostCompact": (SUMMARY, "compact_summary"),
+    "SessionEnd": (END, ""),
+}
+
 CLIENTS = {
-    "claude-code": Client(
-        {
-            "SessionStart": (START, ""),
-            "UserPromptSubmit": (PROMPT, "prompt"),
-            "Stop": (ANSWER, "last_assistant_message"),
-            "PostCompact": (SUMMARY, "compact_summary"),
-            "SessionEnd": (END, ""),
-        },
-        10_000,
-    )
+    "claude-code": Client(_EVENTS, 10_000),
+    # it cuts in the middle by bytes, to about 10,000
+    "codex": Client(_EVENTS, 9_900, lambda text: len(text.encode()), "turn_id"),
 }
 
 

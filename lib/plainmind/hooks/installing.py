@@ -10,7 +10,7 @@ import sys
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..ground import exchange, files, regular, stream
+from ..ground import clock, exchange, files, regular, stream
 from ..ground.errors import BadData, NotPermitted
 from ..ground.paths import IS_INSTALLED, default_root, find_repository
 from ..truth import hook_calls
@@ -31,7 +31,16 @@ class Place(NamedTuple):
     tool: str  # as mem-import names it
     hooks: tuple[tuple[str, str], ...]  # event, matcher
     todo: str = ""
+    trusted: bool = True  # it runs what stands there; else a person allows it first
 
+
+_HOOKS = (
+    ("SessionStart", "startup|clear|compact"),
+    ("UserPromptSubmit", ""),
+    ("Stop", ""),
+    ("PostCompact", ""),
+    ("SessionEnd", ""),
+)
 
 PLACES = {
     "claude-code": Place(
@@ -41,15 +50,20 @@ PLACES = {
         "settings.local.json",
         "projects",
         "claude",
-        (
-            ("SessionStart", "startup|clear|compact"),
-            ("UserPromptSubmit", ""),
-            ("Stop", ""),
-            ("PostCompact", ""),
-            ("SessionEnd", ""),
-        ),
+        _HOOKS,
         "sessions that run already call it once they are started again",
-    )
+    ),
+    "codex": Place(
+        "CODEX_HOME",
+        ".codex",
+        "hooks.json",
+        "hooks.json",
+        "sessions",
+        "codex",
+        _HOOKS,
+        "Codex passes over hooks in silence until you allow them: open it, and type /hooks",
+        trusted=False,
+    ),
 }
 
 
@@ -124,9 +138,12 @@ class Installation:
         wanted = {hook.event: [hook.group()] for hook in self.hooks()}
         last = hook_calls.find_last(self.session.home, self.client)
         calls = "yes" if found == wanted else "otherwise" if found else "no"
+        if calls == "yes" and not self.place.trusted and last <= str(self._find_record().get("at")):
+            calls = "not yet"
+            self.session.say(self.place.todo)
         record = {"client": self.client, "path": self.path, "calls": calls, "last": last or "never"}
         self.session.emit_table(record)
-        return 0 if found == wanted else 1
+        return 0 if calls == "yes" else 1
 
     def tell_rest(self) -> None:
         """What is left to do, and how the client's own sessions are imported."""
@@ -199,7 +216,8 @@ class Installation:
         known.pop(name, None)
         if undo:
             created = created or bool(self._find_record().get("created"))
-            known[name] = {"created": created, **undo._asdict()}
+            at = clock.to_text(self.session.now)
+            known[name] = {"at": at, "created": created, **undo._asdict()}
         hook_calls.write(self.session.home, RECORD, known)
 
 

@@ -231,7 +231,7 @@ def remember(
             if share.plain:
                 past = past._replace(hits=_without_questions(past.hits, text))
             known = pages.search(query, index, share.pages)
-    for _ in range(4):
+    for _ in range(8):
         moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
         excerpts = page_block.fit(known, share.pages).shown
         blocks = [inject.block(moments, share.budget), page_block.block(excerpts, share.pages)]

@@ -140,6 +140,16 @@ def test_an_installation_is_told_of_and_undone(hook, tmp_path):
     assert hook("--uninstall").out == b""
 
 
+def test_codex_is_not_said_to_call_before_somebody_allowed_it(hook, tmp_path):
+    assert b"/hooks" in hook("--install", client="codex").complaints
+    assert len(commands((tmp_path / ".codex" / "hooks.json").read_bytes())) == 5
+    status = hook("--status", client="codex")
+    assert (status.code, b"calls\tnot yet" in status.out) == (1, True)
+    event = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "turn_id": "t"}
+    hook({**event, "prompt": "Hello"}, client="codex")
+    assert hook("--status", client="codex").code == 0
+
+
 @pytest.mark.parametrize(
     "kind", ["a link", "a link to nothing", "read-only", "a folder", "refused"]
 )

@@ -152,12 +152,12 @@ def test_what_is_given_fits_and_is_whole(hook, home, command, text):
         file.write(f"- {text * 30}\n".replace("\n-", "-") * 120)
     with open(home.path("memory", "config.json"), "w") as file:
         file.write('{"maxInjectBytes": 40000}')
-    limit = clients.CLIENTS["claude-code"].limit
-    start = event("SessionStart", source="startup")
-    for given, least in ((hook(prompt("extension")).out, limit * 0.6), (hook(start).out, 0)):
-        assert least < clients.utf16(given.decode()) <= limit
-        lines = given.decode().splitlines()
-        assert lines[0] == lines[-1] and lines[0].startswith(injected_blocks.BORDER)
+    for name, client in clients.CLIENTS.items():
+        for each, least in ((prompt("extension"), 0.5), (event("SessionStart", source="clear"), 0)):
+            given = hook(each, client=name).out.decode()
+            assert client.limit * least < client.measure(given) <= client.limit
+            lines = given.splitlines()
+            assert lines[0] == lines[-1] and lines[0].startswith(injected_blocks.BORDER)
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
