@@ -53,8 +53,8 @@ def locomo() -> Iterator[Vault]:
             where = _write_turns(home, [row for row in corpus if row["conv"] == conversation])
             asked = []
             for row in questions:
-                gold = frozenset(where[id] for id in row["gold"] if id in where)
-                own = row["conv"] == conversation
+                own = row["conv"] == conversation  # ids are the same in every conversation
+                gold = frozenset(where[id] for id in row["gold"] if own and id in where)
                 if (own and gold) or (not own and chance.random() < STRANGERS):
                     asked.append(Asked(f"{conversation} {row['id']}", row["query"], "", gold))
             yield Vault(home, now, asked)
