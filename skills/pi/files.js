@@ -6,6 +6,7 @@
  */
 
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { CHECKOUT } from "./commands.js";
 import { current, events, summaries } from "./session.js";
@@ -15,9 +16,15 @@ import { current, events, summaries } from "./session.js";
  * @param {string} context
  */
 export function currentWindow(context) {
-	const folder = resolve(process.env.MIND_HOME || join(CHECKOUT, "data"), "logs", context);
+	const folder = resolve(process.env.MIND_HOME || defaultHome(), "logs", context);
 	const names = list(folder).filter((name) => /^\d{8}T\d{6}Z(_\d{4,})?\.md$/.test(name));
 	return names.length ? join(folder, names.sort()[names.length - 1]) : undefined;
+}
+
+/** the memory folder that nobody named, as the commands take it (ground/paths.py) */
+function defaultHome() {
+	if (!existsSync(join(CHECKOUT, "..", "__main__.py"))) return join(CHECKOUT, "data");
+	return join(process.env.XDG_DATA_HOME || join(homedir(), ".local", "share"), "plainmind");
 }
 
 /**

@@ -94,7 +94,8 @@ def _installer(verb: str) -> str:
         tool = "uv tool install --reinstall" if verb == "repair" else "uv tool install"
         return tool if verb != "add" else f"uv pip install --python {python}"
     if os.path.exists(os.path.join(prefix, "pipx_metadata.json")):
-        return "pipx install --force" if verb != "add" else "pipx runpip plainmind install"
+        # 'pipx install --force' leaves the extras of a file or a repository out
+        return f"pipx runpip plainmind install{' --force-reinstall' * (verb == 'repair')}"
     if _read("INSTALLER").strip() == "uv":
         more = " --reinstall" * (verb == "repair")
         return f"uv pip install --python {python}{more}"
