@@ -63,8 +63,6 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
             failure = store.failure
         if _inode(path) != inode or isinstance(failure, FileNotFoundError):
             continue  # it was deleted or replaced in the middle, which anybody may do
-        if isinstance(failure, ModuleNotFoundError):
-            raise failure  # a package that was not installed
         if reason := _system_failure(failure, path):
             # one that was open while its file was deleted may have taken this one's journal away
             failed += 1
