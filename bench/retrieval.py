@@ -2,6 +2,7 @@
 
     .venv/bin/python bench/retrieval.py [--quick] [--words] [--data DIR] [--set NAME]
                                         [--conversation NAME] [--save FILE] [--against FILE]
+                                        [--ladder]
 
 Each question of each set (bench/conversations.py) is asked as of its own time: with recency, which
 is the row that counts, and with a weight of 0 for it. Of LoCoMo gold are turns: recall@k = |gold in
@@ -10,7 +11,8 @@ adversarial category apart. Of RealMem gold are sessions: the same over sessions
 their first event. Always n and a 95 % bootstrap interval over questions. Beside it what the
 injected block holds: the share of the gold, memories, how many are left out for want of room, and
 how often it is empty. --save keeps what each question had; --against compares with that, question
-by question: what a change gave, and its interval.
+by question: what a change gave, and its interval. --ladder measures instead what each part of the
+ranking gives: without it, then one after another, each against the one before.
 """
 
 import argparse
@@ -20,7 +22,9 @@ import random
 import sqlite3
 from array import array
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
+from unittest import mock
 
 import conversations
 from conversations import Asked, ask, names
@@ -28,14 +32,30 @@ from plainmind.formats import words
 from plainmind.formats.evidence import Evidence, Question, Scope
 from plainmind.ground.settings import Settings
 from plainmind.memory import moments
-from plainmind.recall import inject, search
+from plainmind.recall import field, inject, relevance, search, times
 from plainmind.recall.field import EventField
 from plainmind.recall.rank import Weights
 from plainmind.recall.search import Query
 
-DEEP = 40  # events that are ranked, of which the first ten sessions are taken
+DEEP = 10  # events that are ranked
+DEEP_BY_SESSION = 40  # of which the first ten sessions are taken
 BUDGET, EACH = 1000, 250
 ADVERSARIAL = "adversarial"
+
+_factor = relevance.factor
+
+
+def _factor_of_anybody(*, person: bool, **of: bool) -> float:
+    return _factor(person=False, **of)
+
+
+#: rung of the ladder -> module and name of what makes it, and what stands there below the rung
+RUNGS = {
+    "sim is spread": (field, "calibrate", lambda value, best: value),
+    "a time is read": (times, "find", lambda text, now: []),
+    "a person's turns": (relevance, "factor", _factor_of_anybody),
+    (BLOCK_ONLY := "what has room"): (inject, "most", lambda budget: 8),
+}
 
 
 class Remembering:
@@ -77,7 +97,9 @@ def main() -> None:
     parser.add_argument("--conversation", default="", help="only those whose name has this")
     parser.add_argument("--save", help="keep the results of every question")
     parser.add_argument("--against", help="compare with what was kept")
+    parser.add_argument("--ladder", action="store_true", help="what each part of the ranking gives")
     given = parser.parse_args()
+    measure = _climb if given.ladder else _measure
     conversations.DATA = given.data
     if not names():
         print("no conversations in ../shared/bench: nothing measured")
@@ -87,9 +109,9 @@ def main() -> None:
         only = "conv-30" if given.quick else given.conversation
         ladder = everything.setdefault(name, {})
         for asked in ask(name, words_only=given.words or given.quick, only=only):
-            for way, result in _measure(asked).items():
+            for way, result in measure(asked).items():
                 ladder.setdefault(way, {})[asked.name] = result
-        _print_table(name, ladder)
+        (_print_ladder if given.ladder else _print_table)(name, ladder)
     if given.save:
         with open(given.save, "w", encoding="utf-8") as file:
             json.dump(everything, file)
@@ -106,21 +128,43 @@ def _measure(asked: Asked) -> dict[str, dict]:
     if query.vector is not None:
         ways |= {"cosine (the letter)": query._replace(mode="cosine"), "hybrid": query}
     for when, weights in (("on", Weights()), ("off", Weights(recency=0.0))):
-        limits = search.Limits(DEEP, 0.0, weights=weights)
+        limits = search.Limits(_deep(asked), 0.0, weights=weights)
         for way, one in ways.items():
             hits = search.search(one, source, Scope(), limits).hits
             found[f"{way}\t{when}"] = _judge(asked, [hit.ref for hit in hits])
     if query.vector is not None:
         for way, mode in (("cosine alone", "cosine"), ("hybrid sim alone", "hybrid")):
-            found[f"{way}\t"] = _judge(asked, _by_sim(source, query._replace(mode=mode)))
+            found[f"{way}\t"] = _judge(
+                asked, _by_sim(source, query._replace(mode=mode), _deep(asked))
+            )
     found["block\t"] = _block(asked, source)
     return found
 
 
-def _by_sim(source, query: Query) -> list[str]:
-    field = EventField(query, source, Scope(), -1.0)
-    exact = field.exact(list(field.upper))
-    best = sorted(exact, key=lambda event: (-exact[event], event))[:DEEP]
+def _deep(asked: Asked) -> int:
+    return DEEP_BY_SESSION if asked.by_session else DEEP
+
+
+def _climb(asked: Asked) -> dict[str, dict]:
+    """Way on a rung -> what the question had; the first rung is below all of them."""
+    source, found, names = Remembering(asked), {}, ["", *RUNGS]
+    for rung, name in enumerate(names):
+        with ExitStack() as stack:
+            for above in names[rung + 1 :]:
+                stack.enter_context(mock.patch.object(*RUNGS[above]))
+            ways = (("on", Weights()), ("off", Weights(recency=0.0)))
+            for when, weights in ways if name != BLOCK_ONLY else ():
+                limits = search.Limits(_deep(asked), 0.0, weights=weights)
+                hits = search.search(asked.query, source, Scope(), limits).hits
+                found[f"{name}\t{when}"] = _judge(asked, [hit.ref for hit in hits])
+            found[f"{name}\tblock"] = _block(asked, source)
+    return found
+
+
+def _by_sim(source, query: Query, deep: int) -> list[str]:
+    whole = EventField(query, source, Scope(), -1.0)
+    exact = whole.exact(list(whole.upper))
+    best = sorted(exact, key=lambda event: (-exact[event], event))[:deep]
     rows = source.events(best)
     return [f"{rows[event].path}:{rows[event].line}" for event in best]
 
@@ -128,7 +172,7 @@ def _by_sim(source, query: Query) -> list[str]:
 def _fts(asked: Asked) -> list[str]:
     """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
     match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words.tokens(asked.query.text)))
-    query = f"SELECT ref FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT {DEEP}"
+    query = f"SELECT ref FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT {_deep(asked)}"
     return [row[0] for row in _table(asked.index).execute(query, (match,))] if match else []
 
 
@@ -175,6 +219,30 @@ def _block(asked: Asked, source) -> dict:
         "empty": float(not refs),
         "characters": sum(lengths) / max(1, len(lengths)),
     }
+
+
+def _print_ladder(name: str, ladder: dict[str, dict[str, dict]]) -> None:
+    print(
+        f"\n{name}, rung by rung: what it is, gain on the rung below, its 95 % bootstrap interval"
+    )
+    for way in ("on", "off", "block"):
+        of = {
+            rung: _main_rows(ladder[f"{rung}\t{way}"])
+            for rung in ["", *RUNGS]
+            if f"{rung}\t{way}" in ladder
+        }
+        for key in ("gold",) if way == "block" else ("hit@1", "r@5", "r@10"):
+            print(f"{'recency ' if way != 'block' else ''}{way}, {key}, n = {len(of[''])}")
+            below = of[""]
+            for rung, rows in of.items():
+                gains = [row[key] - below[one][key] for one, row in rows.items()]
+                low, high = interval(gains)
+                gain = f"{_share(rows.values(), key) - _share(below.values(), key):+.1f}"
+                print(
+                    f"  {rung or 'before':18} {_share(rows.values(), key):5.1f}"
+                    + (f"  {gain} [{low:.1f}, {high:.1f}]" if rung else "")
+                )
+                below = rows
 
 
 def _main_rows(results: dict[str, dict]) -> dict[str, dict]:

@@ -63,6 +63,7 @@ class EventField:
         self.times, self.told = query.times, told
         self._spans = [(one.start, one.until) for one in self.times]
         self._chats: dict[int, bool] = {}
+        self._factors: dict[tuple[bool, int, bool, bool], float] = {}
         #: what is added to x of what was said at those times: enough, when nothing else is known
         self._more = HALF if self._hybrid and self._is_time_all() else 0.0
         self.upper: dict[int, float] = {}
@@ -213,13 +214,19 @@ class EventField:
 
     def _relevance_of(self, episode: Episode, place: int, lex: float, den: float | None) -> float:
         kind, time = episode.kinds[place], episode.times[place]
-        timed = self._is_timed(time)
-        factor = relevance.factor(
-            named=episode.authors[place] in self._named,
-            person=kind % QUESTION == USER and self._is_chat(episode),
-            question=kind >= QUESTION,
-            timed=timed,
-        )
+        chat = self._chats.get(episode.id)
+        if chat is None:
+            chat = self._is_chat(episode)
+        timed = bool(self._spans) and self._is_timed(time)
+        key = episode.authors[place] in self._named, kind, chat, timed
+        factor = self._factors.get(key)
+        if factor is None:
+            factor = self._factors[key] = relevance.factor(
+                named=key[0],
+                person=kind % QUESTION == USER and chat,
+                question=kind >= QUESTION,
+                timed=timed,
+            )
         then = timed and self._more and any(one.start <= time <= one.end for one in self.times)
         more = self._more if then else 0.0
         return relevance.relevance(lex, den, episode.lengths[place], factor, more)
@@ -233,8 +240,7 @@ class EventField:
         return chat
 
     def _is_timed(self, instant: int) -> bool:
-        spans = self._spans
-        return bool(spans) and any(start <= instant <= until for start, until in spans)
+        return any(start <= instant <= until for start, until in self._spans)
 
     def _is_time_all(self) -> bool:
         """Whether the query names a time, and none of its other words is anywhere."""

@@ -18,6 +18,7 @@ known as soon as it is taken: those that would stand before it are taken with it
 never are.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
 from math import exp
@@ -274,8 +275,13 @@ class _Pool:
         return self._bases[event]
 
     def _base(self, relevance: float, event: int) -> float:
-        sim = self.field.sim(min(relevance, self.best), self.best)
-        return self.weights.sim * sim + self.weights.recency * self.field.recency[event]
+        return (
+            self.weights.sim * self._sim(relevance)
+            + self.weights.recency * self.field.recency[event]
+        )
+
+    def _sim(self, relevance: float) -> float:
+        return self.field.sim(min(relevance, self.best), self.best)
 
     def find_best(self) -> None:
         """Take events until no other can be the most relevant one of those that may be chosen."""
@@ -291,11 +297,23 @@ class _Pool:
         """Take the next events by their upper bound: as many as there are in the pool."""
         self.widened += 1
         count = max(self.first, len(self.relevance))
-        upper = self.field.upper
-        order = nlargest(count + 1, ((self._base(upper[t], t), t) for t in self._outside))
+        order = self._greatest(count + 1)
         taken = self.take([event for _, event in order[:count]])
         self.bound = order[count][0] if len(order) > count else None
         return taken
+
+    def _greatest(self, count: int) -> list[tuple[float, int]]:
+        """The greatest bounds of the base outside, each with its event. Those that recency, which
+        is at most 1, could not lift among them are not looked at."""
+        upper = self.field.upper
+        outside = sorted(self._outside, key=upper.__getitem__, reverse=True)
+        bases = [(self._base(upper[event], event), event) for event in outside[:count]]
+        if len(bases) < len(outside):
+            least, _ = min(bases)
+            weigh = lambda event: -self.weights.sim * self._sim(upper[event])
+            end = bisect_right(outside, self.weights.recency - least + 1e-9, count, key=weigh)
+            bases += ((self._base(upper[event], event), event) for event in outside[count:end])
+        return nlargest(count, bases)
 
     def take_above(self, relevance: float) -> None:
         """Take every event that could be as relevant."""

@@ -163,8 +163,13 @@ def relevance(
     """Relevance of one event; `den` is None when there is no vector near. `factor` is what who said
     it, and when, makes of x, and `more` is added to it."""
     x = LEXICAL * lex + DENSE * (pending(lex) if den is None else den)
-    x = (x * (1 - SHORT * exp(-length / SHORT_WORDS)) * factor + more) ** POWER
+    x = (x * _shortness(length) * factor + more) ** POWER
     return x / (x + HALF**POWER)
+
+
+@lru_cache(1 << 10)
+def _shortness(length: int) -> float:
+    return 1 - SHORT * exp(-length / SHORT_WORDS)
 
 
 def factor(*, named: bool, person: bool, question: bool, timed: bool) -> float:
