@@ -143,6 +143,14 @@ def row_of_event(event: events.Event) -> str:
     return f"{event.ref}: {_told(event.timestamp)} {_words(event)}"
 
 
+def select(since: int | None, until: int | None, role: str | None) -> tuple[str, Selects]:
+    """From which timestamp on ('' is any), and which events, are of a role (None is any) between
+    two instants."""
+    first = "" if since is None else clock.to_text(since)
+    last = "~" if until is None else clock.to_text(until)
+    return first, lambda one: first <= one.timestamp <= last and role in (None, one.role)
+
+
 def read_latest(
     home: Home, sizes: dict[str, int], count: int | None, since: str, selects: Selects
 ) -> list[events.Event]:

@@ -2,12 +2,13 @@
 
 A human may edit it at any time; no byte of theirs is lost."""
 
+import hashlib
 import os
 
 from ...formats.log import pins
 from ...formats.log.event import Event
-from ...ground import exchange, files
-from ...ground.errors import NoInput
+from ...ground import exchange, files, stream
+from ...ground.errors import NoInput, Usage
 from ...ground.paths import Home
 from . import reader
 from .writer import EventDraft, Log
@@ -35,9 +36,13 @@ def pin(home: Home, event: Event) -> None:
         files.sync_with_parent(home.path("pins"))
 
 
-def append_text(log: Log, context: str, draft: EventDraft, now: int) -> str:
-    """Log a text that is to be pinned, and give its reference. Its id makes it one event, however
-    often it is tried; one that was forgotten since is said again."""
+def append_text(log: Log, context: str, text: str, now: int) -> str:
+    """Log a text that is to be pinned, and give its reference. It is one event, however often it
+    is tried; one that was forgotten since is said again. Usage when it is empty."""
+    if not text.strip():
+        raise Usage("the text is empty", cure="give the text to pin")
+    id = "pin-" + hashlib.sha256(stream.encode(text)).hexdigest()[:16]
+    draft = EventDraft(now, "user", text, {"pinned": True, "id": id})
     (written,) = log.append(context, [draft], now)
     if not written.fresh and reader.read_event(log.home, written.ref).content != draft.content:
         again = draft._replace(meta={**draft.meta, "id": f"{draft.id}-{now}"})

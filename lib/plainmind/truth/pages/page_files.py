@@ -246,6 +246,10 @@ def place_of(home: Home, path: str) -> str:
     return folder if is_place else ""
 
 
+#: of a page that is shown as an object
+SHOWN_KEYS = ("ref", "path", "line", "name", "type", "tier", "date", "tags", "title", "content")
+
+
 def render_page(home: Home, path: str, *, parsed: bool) -> tuple[dict[str, Any], str]:
     """A page as an object ({} unless `parsed`), and as it stands in its file. NoInput when there
     is none."""
