@@ -101,6 +101,12 @@ PACKAGES = [
         "what commands print as pages in a browser and as JSON: their server, and who may ask it",
     ),
     _package(
+        "mcp",
+        "ground formats truth recall memory reminders",
+        "what commands answer, for clients of the Model Context Protocol: tools, resources, and "
+        "what a client may change; the only place that imports its SDK",
+    ),
+    _package(
         "cli",
         "ground",
         "what every command shares: options, streams, exit codes, manuals; "

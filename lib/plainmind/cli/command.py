@@ -29,7 +29,7 @@ from ..ground.errors import (
     NotPermitted,
     Usage,
 )
-from .output import complain, describe, end_progress, program, write_error
+from .output import complain, describe, end_progress, program, remark, write_error
 from .session import Session
 from .values import Value
 
@@ -271,6 +271,12 @@ def run(main: click.Command, *, host: bool = False) -> NoReturn:
     os._exit(code)
 
 
+def leave() -> NoReturn:
+    """End with 0 at once, whatever is going on: for what is there for a client that has left, and
+    holds nothing that a death could leave undone."""
+    os._exit(0)
+
+
 def _outcome(main: click.Command) -> int:
     try:
         return main.main(standalone_mode=False, prog_name=main.name) or 0
@@ -304,6 +310,11 @@ def explain(error: Exception) -> Failure:
         return _explain_missing(error)
     told = f"internal error: {type(error).__name__}: {error}"
     return Failure(told, cure="MIND_DEBUG=1 shows where")
+
+
+def tell(error: Exception) -> str:
+    """The same in words, for somebody else to show."""
+    return remark(describe(explain(error)))
 
 
 def _in_our_words(error: click.ClickException) -> str:

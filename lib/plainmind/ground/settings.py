@@ -98,6 +98,14 @@ KEYS: dict[str, Key] = {
     "knowledge.weight_project": _number(1.2, 0, 10, "of type project"),
     "knowledge.weight_reference": _number(1.0, 0, 10, "of type reference"),
     "knowledge.weight_compaction": _number(1.0, 0, 10, "of type compaction"),
+    "mcp.write": _text(
+        "append",
+        "what a client of mem-mcp may change: nothing, or the log, which grows; or all of it, "
+        "pages, pins and reminders, too",
+        "none",
+        "append",
+        "all",
+    ),
     "zone": _text(
         zone.DEFAULT,
         "time zone of days and times, whatever the machine's is, a name of IANA's such as "

@@ -1,8 +1,9 @@
 """The keys of the records that recall.report makes, for whoever tells them and makes none; '?'
 where it applies."""
 
-EVENT = ("ref", "path", "line", "timestamp", "role", "author", "context", "excerpt")
-EVENT += ("truncated", "pinned", "rank", "score", "sim", "relevance", "recency", "penalty")
-EVENT += ("repeats",)
-PAGE = ("ref", "path", "line", "excerpt", "truncated", "name", "type", "tier", "date")
-PAGE += ("superseded_by?", "rank", "score", "rel", "lex", "den", "recency", "why")
+_EVENT = "ref path line timestamp role author context excerpt truncated pinned rank score sim "
+_EVENT += "relevance recency penalty repeats"
+_PAGE = "ref path line excerpt truncated name type tier date superseded_by? rank score rel lex den "
+_PAGE += "recency why"
+
+EVENT, PAGE = tuple(_EVENT.split()), tuple(_PAGE.split())

@@ -24,6 +24,7 @@ LOOKS = {
     "mem-index": ["--status", "--verify"],
     "mem-lint": ["", "--logs", "--prune", "--kg-health", "--fix --dry-run", "x"],
     "mem-log": ["", "cli", "cli/a", "-n 3", "--since yesterday"],
+    "mem-mcp": [],
     "mem-new": [],
     "mem-note": [],
     "mem-pin": ["--list"],

@@ -70,6 +70,7 @@ EXPLAINED_BY = {
     "recall": "mem-recall",
     "knowledge": "mem-recall",
     "hook": "mem-hook",
+    "mcp": "mem-mcp",
     "remind": "remind-scan",
     "relay": "discord-relay",
     "turn": "agent-turn",
