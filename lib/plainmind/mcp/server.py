@@ -89,7 +89,9 @@ class _Asked:
     """What is asked of the memory folder, one thing at a time."""
 
     def __init__(self, open_session: Callable, tell: Tell):
-        self._open, self._tell, self._turn = open_session, tell, threading.Lock()
+        self._open, self._tell = open_session, tell
+        #: in the order of asking; and after a call that nobody waits for any more
+        self._order, self._turn = anyio.Lock(), threading.Lock()
 
     async def list_tools(self, ctx: Any, params: Any) -> types.ListToolsResult:
         write = await self._answer(lambda session: session.settings["mcp.write"])
@@ -128,7 +130,8 @@ class _Asked:
             with self._turn:
                 return what()
 
-        return await run_sync(work, abandon_on_cancel=True)
+        async with self._order:
+            return await run_sync(work, abandon_on_cancel=True)
 
 
 # --- tools
