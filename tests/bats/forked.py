@@ -44,7 +44,7 @@ def order(place: str, page: list[str], env: dict[str, str]) -> _socket.socket:
     umask = os.umask(0o077)
     os.umask(umask)
     data = marshal.dumps((page, env, os.getcwd(), umask))
-    for stream in range(3):
+    for stream in range(3):  # or the line would be one of them
         os.fstat(stream)
     streams = b"".join(stream.to_bytes(4, sys.byteorder) for stream in range(3))
     line = _socket.socket(_socket.AF_UNIX)
