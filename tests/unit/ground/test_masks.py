@@ -163,6 +163,7 @@ def test_a_plain_value_of_the_process_is_no_secret():
 #: cuts of what never goes out, or is masked before
 _OTHERWISE = {
     "lib/plainmind/formats/page/page.py": "word[:60]",  # a name of a file
+    "lib/plainmind/hooks/serving.py": '.strip("-")[:50]',  # a name of a context
     "lib/plainmind/index/page_reading.py": ".split()))[:200]",  # a row of the index
     "lib/plainmind/surfaces/discord/attachments.py": "stem[:60]",  # a name of a file
     "lib/plainmind/providers/discord.py": "said[:4000]",  # bytes; cut again where it is told

