@@ -42,18 +42,18 @@ DEEP_BY_SESSION = 40  # of which the first ten sessions are taken
 BUDGET, EACH = 1000, 250
 ADVERSARIAL = "adversarial"
 
-_factor = relevance.factor
+_factors = relevance.factors
 
 
-def _factor_of_anybody(*, person: bool, **of: bool) -> float:
-    return _factor(person=False, **of)
+def _factors_of_anybody(*, person: bool, **of: bool) -> tuple[float, float]:
+    return _factors(person=False, **of)
 
 
 #: rung of the ladder -> module and name of what makes it, and what stands there below the rung
 RUNGS = {
     "sim is spread": (field, "calibrate", lambda value, best: value),
     "a time is read": (times, "find", lambda text, now: []),
-    "a person's turns": (relevance, "factor", _factor_of_anybody),
+    "a person's turns": (relevance, "factors", _factors_of_anybody),
     (BLOCK_ONLY := "what has room"): (inject, "most", lambda budget: 8),
 }
 

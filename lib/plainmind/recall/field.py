@@ -63,7 +63,8 @@ class EventField:
         self.times, self.told = query.times, told
         self._spans = [(one.start, one.until) for one in self.times]
         self._chats: dict[int, bool] = {}
-        self._factors: dict[tuple[bool, int, bool, bool], float] = {}
+        self._factors: dict[tuple[bool, int, bool, bool], tuple[float, float]] = {}
+        self._floor = floor
         #: what is added to x of what was said at those times: enough, when nothing else is known
         self._more = HALF if self._hybrid and self._is_time_all() else 0.0
         self.upper: dict[int, float] = {}
@@ -201,7 +202,8 @@ class EventField:
         lex = self._words.get(episode.id) or [0.0] * len(near)
         first, last = (min(episode.times), max(episode.times)) if self._spans else (0, 0)
         timed = any(start <= last and first <= until for start, until in self._spans)
-        least /= relevance.most_factor(bool(self._named), self._is_chat(episode), timed)
+        if self._named:
+            least /= relevance.NAMED
         if timed and self._more:
             least = -1.0
         for place, cosine in enumerate(relevance.means(near)):
@@ -219,9 +221,9 @@ class EventField:
             chat = self._is_chat(episode)
         timed = bool(self._spans) and self._is_timed(time)
         key = episode.authors[place] in self._named, kind, chat, timed
-        factor = self._factors.get(key)
-        if factor is None:
-            factor = self._factors[key] = relevance.factor(
+        factors = self._factors.get(key)
+        if factors is None:
+            factors = self._factors[key] = relevance.factors(
                 named=key[0],
                 person=kind % QUESTION == USER and chat,
                 question=kind >= QUESTION,
@@ -229,7 +231,11 @@ class EventField:
             )
         then = timed and self._more and any(one.start <= time <= one.end for one in self.times)
         more = self._more if then else 0.0
-        return relevance.relevance(lex, den, episode.lengths[place], factor, more)
+        length, (plain, preferred) = episode.lengths[place], factors
+        value = relevance.relevance(lex, den, length, plain, more)
+        if preferred == plain or value <= self._floor:
+            return value  # what is preferred is among what is relevant
+        return relevance.relevance(lex, den, length, preferred, more)
 
     def _is_chat(self, episode: Episode) -> bool:
         """Whether an agent answers there."""

@@ -22,6 +22,9 @@ den      only events of the episode that have vectors count; where none of the f
          min(1, 0.2 + 0.8 lex), what it is on average given lex (0 when lex is 0), so that an event
          that still waits for its vector is neither favoured nor forgotten
 
+The factors 1.5 and 1.1 are preferences: an event whose relevance does not exceed the floor without
+them has none of them, so that a time that is named makes nothing relevant that is not.
+
 The store's own best event plays no part in the relevance, and a term that is nowhere counts in the
 denominator: an unrelated question finds little, and a floor means something. When a query names a
 time and none of its other words is anywhere, the time is enough: x of what was said then is 0.25
@@ -172,19 +175,11 @@ def _shortness(length: int) -> float:
     return 1 - SHORT * exp(-length / SHORT_WORDS)
 
 
-def factor(*, named: bool, person: bool, question: bool, timed: bool) -> float:
-    """What who said an event, and when, makes of its x. A `person`: one whom an agent answers."""
-    value = NAMED if named else 1.0
-    if person:
-        value *= PERSON
-    elif question:
-        value *= QUESTION
-    return value * TIMED if timed else value
-
-
-def most_factor(named: bool, chat: bool, timed: bool) -> float:
-    """No factor of an episode's events is greater."""
-    return factor(named=named, person=chat, question=False, timed=timed)
+def factors(*, named: bool, person: bool, question: bool, timed: bool) -> tuple[float, float]:
+    """What who said an event makes of its x, and that with what is preferred among those that
+    exceed the floor. A `person`: one whom an agent answers."""
+    plain = (NAMED if named else 1.0) * (QUESTION if question and not person else 1.0)
+    return plain, plain * (PERSON if person else 1.0) * (TIMED if timed else 1.0)
 
 
 def sim(relevance: float, best: float) -> float:

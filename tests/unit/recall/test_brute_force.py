@@ -105,8 +105,8 @@ def is_question(event: Logged) -> bool:
 class Judge:
     """Everything computed from everything."""
 
-    def __init__(self, events: list[Logged], query: Query):
-        self.events, self.query = events, query
+    def __init__(self, events: list[Logged], query: Query, floor: float):
+        self.events, self.query, self.floor = events, query, floor
         self.terms = set(words.terms(query.text))
         self.by_words = query.vector is None
         self.hybrid = query.mode == "hybrid" or self.by_words
@@ -187,16 +187,19 @@ class Judge:
         x = 0.7 * lex + 0.3 * den
         if self.terms & set(words.terms(event.author)):
             x *= 1.2
+        prefer, more = 1.0, 0.0
         if event.role == "user" and any(t.role == "agent" for t in stretch):
-            x *= 1.1
+            prefer = 1.1
         elif is_question(event):
             x *= 0.9
         x *= 1 - 0.3 * exp(-event.length / 10)
         if self.times and self.times[0] <= event.time <= self.times[1]:
-            x *= 1.5
+            prefer *= 1.5
             if self.alone and zone.to_day(event.time) == zone.to_day(self.times[0]):
-                x += 0.25
-        return x**4 / (x**4 + 0.25**4)
+                more = 0.25
+        value = lambda x: x**4 / (x**4 + 0.25**4)
+        found = value(x + more)
+        return value(x * prefer + more) if found > self.floor else found
 
     def pair(self, one: Logged, other: Logged) -> float:
         key = (one.ref, other.ref)
@@ -380,7 +383,7 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(vectors, "NUMPY_FROM", rnd.choice([0, 60_000]))
                 result = stores.search(index, query, scope, k, floor, pins, weights)
-            judge = Judge(events, query)
+            judge = Judge(events, query, floor)
             expected = judge.best(scope, k, floor, pins, weights)
             ran["timed"] += bool(judge.times) and len(result.hits)
             ran["alone"] += judge.alone and len(result.hits)
