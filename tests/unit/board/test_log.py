@@ -306,8 +306,12 @@ def test_a_window_that_is_removed_is_gone_and_one_that_cannot_be_read_is_told_of
     part = fill(home, 1)
     from plainmind.truth.log import overview
 
+    summarize = overview.summarize_window
+
     def refuse(home, path):
-        raise PermissionError(13, "Permission denied", path)
+        if path == f"logs/{part}":
+            raise PermissionError(13, "Permission denied", path)
+        return summarize(home, path)
 
     monkeypatch.setattr(overview, "summarize_window", refuse)
     found = log.read(memory, "", {})
