@@ -39,6 +39,7 @@ LOOKS = {
     "work-board": [],
     "work-log": ["check", "task --help", "--dry-run task agent=a description=x"],
     "work-session": ["list", "show", "tail", "--dry-run start --agent a"],
+    "plainmind": [""],
     "work-xp": [
         "",
         "ux",
