@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 fork = multiprocessing.get_context("fork")
 
 LINES = 2400 if THOROUGH else 240  # of a person at least, while so many are deleted:
-DELETIONS = 60 if THOROUGH else 12
+DELETIONS = LINES // 20
 TOP = (
     "\ufeff# Mine\r\n- [ ] buy milk\r\n\ttabs\t \n"
     '- [x] date=2026-03-29 time=01:30 recur=none msg="a" id=x\n'
