@@ -4,6 +4,7 @@ machine's owner."""
 import os
 import re
 import shlex
+import signal
 
 import forks
 import pytest
@@ -22,6 +23,10 @@ from scene import ROOT, THOROUGH
 
 for name in [n for n in os.environ if n.startswith("MIND_") or re.search(SECRET_NAME, n)]:
     del os.environ[name]
+
+# what a script starts in the background ignores this, and so would every command that is interrupted
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # derandomized: the same cases on every run and every machine
 settings.register_profile(
