@@ -24,7 +24,7 @@ from scene import ROOT, THOROUGH
 for name in [n for n in os.environ if n.startswith("MIND_") or re.search(SECRET_NAME, n)]:
     del os.environ[name]
 
-# what a script starts in the background ignores this, and so would every command that is interrupted
+# what a script starts in the background ignores this, and so would a command that is interrupted
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

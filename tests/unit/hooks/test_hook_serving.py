@@ -1,12 +1,16 @@
 """`mem-hook CLIENT` at a client's events: what is kept, what is given, and that neither harms."""
 
+import contextlib
 import json
 import os
+import threading
 import time
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from loopback import listening
 from plainmind.formats.log import injected_blocks
-from plainmind.ground import clock
+from plainmind.ground import clock, files
 from plainmind.hooks import clients
 from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
@@ -185,8 +189,6 @@ def test_a_client_goes_on_whatever_is_wrong(hook, home, tmp_path, wrong):
         (tmp_path / "home" / "config.toml").write_text("nonsense = [")
     elif wrong == "time":
         env["MIND_NOW"] = "when?"
-    from plainmind.ground import files
-
     started = time.monotonic()
     if wrong == "lock":
         with files.lock(home.lock):
@@ -201,3 +203,45 @@ def test_a_client_goes_on_whatever_is_wrong(hook, home, tmp_path, wrong):
 def test_an_event_of_another_name_is_none_of_ours(hook, home):
     assert hook(event("PreToolUse", tool_name="Bash"))[:3] == (0, b"", b"")
     assert not os.path.exists(home.root)
+
+
+def test_a_damaged_index_is_made_again_for_an_answer(hook, home):
+    hook(prompt(FACT))
+    hook(prompt("tax", "s2"))
+    with open(os.path.join(home.index, "mind.db"), "r+b") as file:
+        file.truncate(5000)
+    ended = hook(prompt("When is the tax extension due?", "s3"))
+    assert ended.code == 0 and FACT in excerpts(ended.out)
+    assert b"set aside" in ended.complaints
+
+
+class SlowEmbedder(BaseHTTPRequestHandler):
+    """Ollama's, which answers to several texts, and lets one wait until it is set free."""
+
+    freed = threading.Event()
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+        texts = asked if isinstance(asked, list) else [asked]
+        if any("When" in text for text in texts):
+            self.freed.wait(60)
+        body = json.dumps({"embeddings": [[1.0, 0.0]] * len(texts)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(body)
+
+
+def test_an_embedder_that_hangs_holds_up_a_client_no_longer_than_it_may(hook, home, command):
+    """It would wait for 5 s. What was said is kept."""
+    question = "When is the tax extension due?"
+    with listening(SlowEmbedder) as url:
+        hook(prompt(FACT))
+        settings = f"OLLAMA_HOST={url}\nMIND_EMBED_MODEL=ollama:nomic-embed-text\n"
+        files.replace(home.path(".env"), settings.encode())
+        command("mem-embed", "--quiet", home=home)
+        ended = hook(prompt(question, "s2"), env={"MIND_HOOK_TIMEOUT": "1"})
+        SlowEmbedder.freed.set()
+    assert (ended.code, ended.out) == (0, b"") and b"1 s" in ended.complaints
+    assert logged(home) == [("user", FACT), ("user", question)]

@@ -130,6 +130,16 @@ def test_an_answer_is_what_the_command_prints(filled, asked, name, arguments, wo
     assert answer.remarks == complaints(ended, words[0])
 
 
+def test_no_part_of_a_secret_is_left_where_an_excerpt_ends(asked, tmp_path):
+    home = Home(str(tmp_path / "home"))
+    texts = ["gnu " + "x-" * n + SECRET + "-x" * 300 for n in range(440, 500, 2)]
+    Log(home).append("cli/gnu", [EventDraft(NOW, "user", text, {}) for text in texts], NOW)
+    files.replace(home.path(".env"), f"DB_PASS={SECRET}\n".encode())
+    found = asked("recall", home, query="gnu", n=40).results
+    assert len(found) == len(texts) and any(one["truncated"] for one in found)
+    assert not [one for one in found if f"-{SECRET[:3]}" in one["excerpt"]]
+
+
 @pytest.mark.parametrize("name, arguments, words", FAILING, ids=lambda value: str(value)[:40])
 def test_a_failure_is_told_in_the_commands_words(filled, asked, name, arguments, words):
     before = digest_truth(filled)
