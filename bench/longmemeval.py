@@ -36,6 +36,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from comparing import interval
 from conversations import CACHE, Embedder
 from longmemeval_data import (
     HaystackQuestion,
@@ -59,7 +60,6 @@ from plainmind.providers import registry, retry
 from plainmind.recall import search
 from plainmind.recall.rank import Weights
 from plainmind.truth.log.writer import EventDraft, Log
-from retrieval import interval
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEEP = 200  # events that are ranked, for fifty turns of the user

@@ -12,12 +12,13 @@ question by question.
 """
 
 import argparse
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+import comparing
 import conversations
 import vaults
+from comparing import interval
 from conversations import Embedder
 from plainmind.formats import words
 from plainmind.formats.evidence import Question
@@ -25,7 +26,6 @@ from plainmind.index import engine_in_use
 from plainmind.index.engine import Index
 from plainmind.recall import page_block, pages, search
 from plainmind.recall.pages import Policy
-from retrieval import interval
 from vaults import Asked, Vault
 
 SETS = {"apollo": vaults.apollo, "locomo": vaults.locomo}
@@ -41,8 +41,7 @@ def main() -> None:
     parser.add_argument("--words", action="store_true", help="without the embedder")
     parser.add_argument("--data", default=conversations.DATA)
     parser.add_argument("--set", choices=SETS, help="only this one")
-    parser.add_argument("--save", help="keep the results of every question")
-    parser.add_argument("--against", help="compare with what was kept")
+    comparing.add_options(parser)
     given = parser.parse_args()
     conversations.DATA = given.data
     everything: dict[str, Results] = {}
@@ -55,12 +54,8 @@ def main() -> None:
             everything[name] = results
         else:
             print(f"no {name} in ../shared/bench: not measured")
-    if given.save:
-        with open(given.save, "w", encoding="utf-8") as file:
-            json.dump(everything, file)
-    if given.against:
-        with open(given.against, encoding="utf-8") as file:
-            _compare(json.load(file), everything)
+    keys = ("hit@1", "r@5", "mrr", "gold", "empty")
+    comparing.keep(given, everything, keys, lambda row: row.get("answered", True))
 
 
 def _measure(vault: Vault, embedder: Embedder, into: Results) -> None:
@@ -163,26 +158,6 @@ def _print_table(name: str, results: Results) -> None:
     if len(kinds) > 1:
         of = {kind: [row for row in own if row["kind"] == kind] for kind in kinds}
         print("gold in it by kind: " + ", ".join(f"{k} {_mean(of[k], 'gold'):.1f}" for k in kinds))
-
-
-def _compare(before: dict[str, Results], after: dict[str, Results]) -> None:
-    """What every way gained, question by question."""
-    print("\nagainst what was kept: gain, and its 95 % bootstrap interval over the same questions")
-    for name, results in after.items():
-        for way, rows in results.items():
-            kept = before.get(name, {}).get(way, {})
-            gains = []
-            for key in ("hit@1", "r@5", "mrr", "gold", "empty"):
-                values = [
-                    row[key] - kept[one][key]
-                    for one, row in rows.items()
-                    if one in kept and key in row and row.get("answered", True)
-                ]
-                if values:
-                    low, high = interval(values)
-                    gain = 100 * sum(values) / len(values)
-                    gains.append(f"{key} {gain:+.1f} [{low:.1f}, {high:.1f}]")
-            print(f"{name} {way:28} {'; '.join(gains)}")
 
 
 def _with_interval(rows: Sequence[dict], key: str) -> str:

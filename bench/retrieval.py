@@ -16,17 +16,16 @@ ranking gives: without it, then one after another, each against the one before.
 """
 
 import argparse
-import json
 import math
-import random
 import sqlite3
-from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from unittest import mock
 
+import comparing
 import conversations
+from comparing import interval
 from conversations import Asked, ask, names
 from plainmind.formats import words
 from plainmind.formats.evidence import Evidence, Question, Scope
@@ -95,8 +94,7 @@ def main() -> None:
     parser.add_argument("--data", default=conversations.DATA)
     parser.add_argument("--set", help="only this one")
     parser.add_argument("--conversation", default="", help="only those whose name has this")
-    parser.add_argument("--save", help="keep the results of every question")
-    parser.add_argument("--against", help="compare with what was kept")
+    comparing.add_options(parser)
     parser.add_argument("--ladder", action="store_true", help="what each part of the ranking gives")
     given = parser.parse_args()
     measure = _climb if given.ladder else _measure
@@ -112,12 +110,7 @@ def main() -> None:
             for way, result in measure(asked).items():
                 ladder.setdefault(way, {})[asked.name] = result
         (_print_ladder if given.ladder else _print_table)(name, ladder)
-    if given.save:
-        with open(given.save, "w", encoding="utf-8") as file:
-            json.dump(everything, file)
-    if given.against:
-        with open(given.against, encoding="utf-8") as file:
-            _compare(json.load(file), everything)
+    comparing.keep(given, everything, ("hit@1", "r@5", "r@10", "gold"), _is_main)
 
 
 def _measure(asked: Asked) -> dict[str, dict]:
@@ -246,7 +239,11 @@ def _print_ladder(name: str, ladder: dict[str, dict[str, dict]]) -> None:
 
 
 def _main_rows(results: dict[str, dict]) -> dict[str, dict]:
-    return {name: row for name, row in results.items() if row["category"] != ADVERSARIAL}
+    return {name: row for name, row in results.items() if _is_main(row)}
+
+
+def _is_main(row: dict) -> bool:
+    return row["category"] != ADVERSARIAL
 
 
 def _share(rows: Iterable[dict], key: str) -> float:
@@ -288,32 +285,6 @@ def _print_table(name: str, ladder: dict[str, dict[str, dict]]) -> None:
             groups.setdefault(row["category"], []).append(row)
         shares = [f"{group} {_share(of, key):.1f}" for group, of in sorted(groups.items())]
         print(f"hybrid, recency on, {key} by category: {', '.join(shares)}")
-
-
-def _compare(before: dict, after: dict) -> None:
-    """What every way gained, question by question."""
-    print("\nagainst what was kept: gain, and its 95 % bootstrap interval over the same questions")
-    for name, ladder in after.items():
-        for way, results in ladder.items():
-            kept = before.get(name, {}).get(way, {})
-            rows = {one: row for one, row in _main_rows(results).items() if one in kept}
-            keys = [key for key in ("hit@1", "r@5", "r@10", "gold") if key in [*rows.values()][0]]
-            gains = []
-            for key in keys:
-                values = [row[key] - kept[one][key] for one, row in rows.items()]
-                low, high = interval(values)
-                gains.append(
-                    f"{key} {100 * sum(values) / len(values):+.1f} [{low:.1f}, {high:.1f}]"
-                )
-            print(f"{name} {' '.join(way.split()):28} {len(rows)}  {'; '.join(gains)}")
-
-
-def interval(values: Sequence[float], rounds: int = 1000) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a mean, in percent."""
-    chance = random.Random(1)
-    data = array("d", values)
-    means = sorted(sum(chance.choices(data, k=len(data))) / len(data) for _ in range(rounds))
-    return 100 * means[int(0.025 * rounds)], 100 * means[int(0.975 * rounds)]
 
 
 if __name__ == "__main__":
