@@ -8,63 +8,17 @@ import shutil
 import stat
 import sys
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..ground import clock, exchange, files, regular, stream
 from ..ground.errors import BadData, NotPermitted
 from ..ground.paths import IS_INSTALLED, default_root, find_repository
 from ..truth import hook_calls
 from . import configuration
+from .clients import CLIENTS
 from .configuration import Hook, Undo
 
 RECORD = "hooks.json"
-
-
-class Place(NamedTuple):
-    """Where a client keeps its configuration, and its sessions; and what is to be told."""
-
-    variable: str  # names the folder, instead of `folder` in the home directory
-    folder: str
-    file: str
-    project_file: str
-    sessions: str
-    tool: str  # as mem-import names it
-    hooks: tuple[tuple[str, str], ...]  # event, matcher
-    todo: str = ""
-    trusted: bool = True  # it runs what stands there; else a person allows it first
-
-
-_HOOKS = (
-    ("SessionStart", "startup|clear|compact"),
-    ("UserPromptSubmit", ""),
-    ("Stop", ""),
-    ("PostCompact", ""),
-    ("SessionEnd", ""),
-)
-
-PLACES = {
-    "claude-code": Place(
-        "CLAUDE_CONFIG_DIR",
-        ".claude",
-        "settings.json",
-        "settings.local.json",
-        "projects",
-        "claude",
-        _HOOKS,
-        "sessions that run already call it once they are started again",
-    ),
-    "codex": Place(
-        "CODEX_HOME",
-        ".codex",
-        "hooks.json",
-        "hooks.json",
-        "sessions",
-        "codex",
-        _HOOKS,
-        "Codex passes over hooks in silence until you allow them: open it, and type /hooks",
-        trusted=False,
-    ),
-}
 
 
 def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
@@ -82,7 +36,7 @@ def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
 
 class Installation:
     def __init__(self, session: Any, client: str, project: bool):
-        self.session, self.client, self.place = session, client, PLACES[client]
+        self.session, self.client, self.place = session, client, CLIENTS[client].place
         self.user = session.env.get(self.place.variable) or os.path.expanduser(
             os.path.join("~", self.place.folder)
         )

@@ -14,8 +14,8 @@ from ..ground.errors import Failure
 from ..ground.paths import find_repository
 from ..truth import hook_calls
 from ..truth.log.writer import AppendResult, EventDraft, Log
-from . import clients
-from .clients import ANSWER, CLIENTS, END, FRESH, PROMPT, START, SUMMARY, Client, Told
+from .clients import CLIENTS, shape
+from .clients.shape import ANSWER, END, FRESH, PROMPT, START, SUMMARY, Client, Told
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -42,7 +42,7 @@ def serve(session: Any, name: str) -> int:
 
     with session.at_most(session.settings["hook.timeout"], note, code=0):
         try:
-            told = clients.read(CLIENTS[name], stream.read())
+            told = shape.read(CLIENTS[name], stream.read())
             text = ""
             if told:
                 event[0] = told.kind
@@ -158,7 +158,7 @@ class HookCall:
         from ..memory import summaries
 
         told = self.told
-        id = told.id("summary") or clients.digest(told.text)
+        id = told.id("summary") or shape.digest(told.text)
         one = ConversationSummary(self.context, id, self.session.now, told.text)
         if told.text.strip():
             summaries.keep(self.memory, one)
@@ -177,7 +177,7 @@ def _name_project(folder: str) -> str:
     plain = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:50]
     if plain and name.isascii():
         return plain
-    return f"{plain}-{clients.digest(name)[:8]}".lstrip("-") if name else "all"
+    return f"{plain}-{shape.digest(name)[:8]}".lstrip("-") if name else "all"
 
 
 def _enclose(blocks: list[str]) -> str:

@@ -33,20 +33,22 @@ def keep(memory: Memory, one: ConversationSummary) -> PageWritten | None:
         raise BadData(what, cure="write the part that matters with mem-note --compaction")
     digest = hashlib.sha256(f"{source} {one.id}".encode("utf-8", "replace")).hexdigest()[:12]
     tool = source.partition("/")[0]
-    name = f"{clock.to_stamp(one.instant).lower()}-{tool}-{digest}"
-    path = f"{page_files.COMPACTION}/{name}.md"
-    full = memory.home.path(memory.home.relative(path))
+    mark = f"-{tool}-{digest}"  # not the time: a client that says it twice says no time
+    name = f"{clock.to_stamp(one.instant).lower()}{mark}"
     fields = {"date": to_day(one.instant), "type": "compaction", "tier": "L2"}
     data = page_edit.compose({**fields, "source": source}, body)
     old = memory.now() - one.instant > retention.SUMMARY[1] * clock.DAY
     with maintenance.lock(memory.home):
-        if os.path.lexists(full):
-            files.sync_with_parent(os.path.dirname(full))
-            return PageWritten(path, False)
-        gone = any(dead == path for dead, _ in maintenance.map_tombstones(memory.home))
+        for path in page_files.list_paths(memory.home, (page_files.COMPACTION,)):
+            if path.endswith(f"{mark}.md"):
+                files.sync_with_parent(os.path.dirname(memory.home.path(path)))
+                return PageWritten(path, False)
+        gone = any(
+            dead.endswith(f"{mark}.md") for dead, _ in maintenance.map_tombstones(memory.home)
+        )
         if old or gone or not body.strip():
             return None
-        page_files.create_page(memory.home, page_files.COMPACTION, name, data)
+        path = page_files.create_page(memory.home, page_files.COMPACTION, name, data)
         writing.count(memory)
     if memory.env.mask(body) != body:
         memory.say(f"{path}: something in it looks like a secret; mem-audit shows where")

@@ -10,7 +10,7 @@ import pytest
 from model_servers import ModelServer, serving
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import clock
-from plainmind.hooks import clients
+from plainmind.hooks.clients import CLIENTS, shape
 from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import ROOT
@@ -138,7 +138,7 @@ def test_all_that_is_given_arrives(claude, model, home):
     log.append("x/y", [EventDraft(now, "user", body, {}) for body in bodies], now)
     claude.say("tax extension")
     (block,) = [one for one in given(model.said()) if injected_blocks.MEMORIES in one]
-    assert 0.35 * clients.CLIENTS["claude-code"].limit < clients.utf16(block)
+    assert 0.35 * CLIENTS["claude-code"].limit < shape.utf16(block)
 
 
 def test_it_answers_though_the_memory_is_broken(claude, model, home):

@@ -11,7 +11,7 @@ import pytest
 from loopback import listening
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import clock, files
-from plainmind.hooks import clients
+from plainmind.hooks.clients import CLIENTS
 from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
 
@@ -156,7 +156,7 @@ def test_what_is_given_fits_and_is_whole(hook, home, command, text):
         file.write(f"- {text * 30}\n".replace("\n-", "-") * 120)
     with open(home.path("memory", "config.json"), "w") as file:
         file.write('{"maxInjectBytes": 40000}')
-    for name, client in clients.CLIENTS.items():
+    for name, client in CLIENTS.items():
         for each, least in ((prompt("extension"), 0.5), (event("SessionStart", source="clear"), 0)):
             given = hook(each, client=name).out.decode()
             assert client.limit * least < client.measure(given) <= client.limit

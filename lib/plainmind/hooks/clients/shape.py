@@ -1,5 +1,5 @@
-"""The agents that call us: what each says of a session, in one form for all, and how much of what
-is printed it takes. Pure.
+"""What is known of an agent that calls us, and what it tells of a session, in one form for all.
+Pure.
 
 An event is a JSON object. Claude Code's shape, which others took over:
 
@@ -10,8 +10,6 @@ An event is a JSON object. Claude Code's shape, which others took over:
                        it go on after an answer, so that the turn has several
     PostCompact        "compact_summary"
     SessionEnd         "reason"
-
-Codex says "turn_id" for "prompt_id", and has no "compact_summary".
 """
 
 import hashlib
@@ -20,8 +18,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..formats.log import injected_blocks
-from ..ground.errors import BadData
+from ...formats.log import injected_blocks
+from ...ground.errors import BadData
 
 START, PROMPT, ANSWER, SUMMARY, END = "start", "prompt", "answer", "summary", "end"
 
@@ -36,10 +34,25 @@ def utf16(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
+class Place(NamedTuple):
+    """Where a client keeps its configuration, and its sessions; and what is to be told."""
+
+    variable: str  # names the folder, instead of `folder` in the home directory
+    folder: str
+    file: str
+    project_file: str
+    sessions: str
+    tool: str  # as mem-import names it
+    hooks: tuple[tuple[str, str], ...]  # event, matcher
+    todo: str = ""
+    trusted: bool = True  # it runs what stands there; else a person allows it first
+
+
 class Client(NamedTuple):
     """`events`: its name of an event -> ours, and the key of the text that it is about."""
 
     events: Mapping[str, tuple[str, str]]
+    place: Place
     limit: int  # of what one hook may print, as `measure` counts
     measure: Callable[[str], int] = utf16
     turn: str = "prompt_id"  # the key that names the turn
@@ -70,18 +83,12 @@ class Told(NamedTuple):
         return bool(self.session) and str(id).startswith(f"{_plain(self.session)}/")
 
 
-_EVENTS = {
+EVENTS = {
     "SessionStart": (START, ""),
     "UserPromptSubmit": (PROMPT, "prompt"),
     "Stop": (ANSWER, "last_assistant_message"),
     "PostCompact": (SUMMARY, "compact_summary"),
     "SessionEnd": (END, ""),
-}
-
-CLIENTS = {
-    "claude-code": Client(_EVENTS, 10_000),
-    # it cuts in the middle by bytes, to about 10,000
-    "codex": Client(_EVENTS, 9_900, lambda text: len(text.encode()), "turn_id"),
 }
 
 
