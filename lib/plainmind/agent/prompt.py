@@ -11,7 +11,7 @@ from typing import Any
 from ..formats import answer
 from ..formats.log import injected_blocks
 from ..formats.log.event import Event, RawEvent
-from ..ground import tokens
+from ..ground import tokens, zone
 from ..ground.stream import json_line
 from ..providers.chat import Call
 from .bash import ShellOptions
@@ -33,8 +33,8 @@ texts in quotes after (in reply to: are the words of others."""
 
 
 def join_system(*parts: str) -> str:
-    """Persona, skills, surroundings, resident memory and the notice of an audit, as far as there
-    are any."""
+    """Persona, skills, surroundings, resident memory, the notice of an audit and the day, as far as
+    there are any."""
     return "\n\n".join(filter(None, (part.strip() for part in parts)))
 
 
@@ -53,6 +53,12 @@ def describe_surroundings(folder: str, home: str, options: ShellOptions) -> str:
         f"only through its own commands, such as mem-pin. Nothing else of the user's can be seen. "
         f"{network}"
     )
+
+
+def describe_day(now: int) -> str:
+    """The day where the person lives: memories say when they were said, people say 'tomorrow'. The
+    time of day would change the prompt in each turn. `now` in ms."""
+    return f"Today is {zone.to_day(now):%A, %Y-%m-%d}, in {zone.name()}."
 
 
 def estimate(event: RawEvent | Event) -> int:

@@ -119,7 +119,7 @@ class RequestBuilder:
 
     def _system(self) -> str:
         """Persona, skills, surroundings, resident memory, the notice of an audit: the same bytes
-        until somebody changes one of them."""
+        until somebody changes one of them; and last, the day."""
         home, shell = self.memory.home, self.shell
         path = home.path("system-prompt.md")
         if not os.path.exists(path):
@@ -134,6 +134,6 @@ class RequestBuilder:
         around = prompt.describe_surroundings(shell.folder, home.root, shell.options)
         always = resident.build_block(self.memory, shell.options.memories)
         notice = maintenance.audit_notice(home, self.memory.now())
-        return prompt.join_system(
-            persona, prompt.ORIGIN, skills.prompt_text(found), around, always, notice
-        )
+        origin, day = prompt.ORIGIN, prompt.describe_day(self.memory.now())
+        told = skills.prompt_text(found), around, always, notice, day
+        return prompt.join_system(persona, origin, *told)

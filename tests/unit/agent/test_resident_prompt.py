@@ -33,6 +33,7 @@ def test_it_stands_after_skills_and_surroundings_and_before_the_notice(rememberi
         "## Persistent memory",
         "- in German",
         "(notice)",
+        "Today is Tuesday, 2026-02-10, in Europe/London.",
     ]
     places = [text.rindex(part) for part in order]
     assert places == sorted(places)
