@@ -59,8 +59,11 @@ def test_the_official_client_uses_all_of_it(home):
         assert wrong.is_error and wrong.content[0].text.startswith("no page 'no-such'; see the")
         templates = (await client.list_resource_templates()).resource_templates
         assert [one.name for one in templates] == ["window", "page"]
-        for ref in (event["ref"], page["ref"].rpartition(":")[0]):
-            (text,) = (await client.read_resource(f"plainmind://{ref}")).contents
+        paths = (page["ref"].rpartition(":")[0], event["ref"].rpartition(":")[0])
+        there = (await client.list_resources()).resources
+        assert [one.uri for one in there] == [f"plainmind://{path}" for path in paths]
+        for uri in (f"plainmind://{event['ref']}", *(one.uri for one in there)):
+            (text,) = (await client.read_resource(uri)).contents
             assert "fern" in text.text
         with pytest.raises(MCPError, match="no such resource: 'plainmind://.env'"):
             await client.read_resource("plainmind://.env")
@@ -138,6 +141,7 @@ def test_nothing_but_the_protocol_is_on_standard_output(home):
     """Whatever is sent; remarks about the set-up are on standard error."""
     raw = Raw(home, GEMINI_API_KEY="")
     for line in (b"no JSON\n", b'{"jsonrpc":"2.0","id":7,"method":"no/such"}\n', b"\xff\xfe\n",
+                 b"x" * 10_000_000 + b"\n", b'{"a":' + b"[" * 100_000 + b"\n", b"[]\n\0\n\r\n",
                  b'{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":7}}\n',
                  b'{"jsonrpc":"2.0","id":9,"method":"tools/call","params":'
                  b'{"name":"recall","arguments":{"query":"\\ud800"}}}\n'):  # fmt: skip
@@ -149,6 +153,7 @@ def test_nothing_but_the_protocol_is_on_standard_output(home):
         answers[answer.get("id")] = answer
     assert "error" in answers[7] and "error" in answers[8]
     assert answers[10]["result"]["structuredContent"]["results"] == []
+    raw.process.stdin.write(b'{"jsonrpc":"2.0","id":11,"method":"pi')  # and it dies
     raw.close("stdin")
     code, _, said = raw.finish()
     assert code == 0 and "Traceback" not in said

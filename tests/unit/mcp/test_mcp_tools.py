@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from plainmind import cli
 from plainmind.cli import output
 from plainmind.ground import files, masks
-from plainmind.ground.errors import BadData, NoInput, NotPermitted
 from plainmind.ground.paths import Home
-from plainmind.mcp import server, tools
+from plainmind.mcp import resources, server, tools
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT, THOROUGH, TIME
 
@@ -263,18 +262,8 @@ def test_no_half_of_a_secret_comes_out(filled, asked, tmp_path):
         assert find_leaks(json.dumps([answer.results, answer.remarks])) == [], name
     session = cli.Session(home.root, TIME, False, False, "never")
     for path in (ZEBRA, "knowledge/zebra.md"):
-        text = server._read(session, f"plainmind://{path}")
+        text = resources.read(session, f"plainmind://{path}")
         assert "zebra" in text and find_leaks(text) == []
-
-
-@pytest.mark.parametrize("uri", [
-    "plainmind://.env", "plainmind://logs/../.env", "plainmind://logs/%2e%2e/.env", "file:///etc",
-    "plainmind:///etc/passwd", "plainmind://knowledge/%00", "plainmind://config.toml", "x",
-    "plainmind://knowledge/../../../etc/passwd", "plainmind://logs/no/such/window.md",
-])  # fmt: skip
-def test_only_windows_and_pages_are_resources(filled, uri):
-    with pytest.raises((BadData, NoInput, NotPermitted)):
-        server._read(cli.Session(filled.root, TIME, False, False, "never"), uri)
 
 
 def test_a_corrupt_index_and_a_broken_setting_do_as_in_the_commands(filled, asked, tmp_path):
