@@ -112,6 +112,27 @@ def cost(
     )
 
 
+def converse(command: list[str], env: dict, messages: list[dict]) -> Cost:
+    """The cost of a server of MCP that answers all of these, one after the other, and is left."""
+    import time
+
+    data = b"".join(json.dumps({"jsonrpc": "2.0", **one}).encode() + b"\n" for one in messages)
+    rows = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        server = subprocess.Popen(command, env=env, stdin=-1, stdout=-1)
+        server.stdin.write(data)
+        server.stdin.flush()
+        for one in messages:
+            if "id" in one and "result" not in json.loads(server.stdout.readline()):
+                sys.exit(f"{command}: {one['method']} failed")
+        server.stdin.close()
+        _, server.returncode, used = os.wait4(server.pid, 0)
+        wall = 1000 * (time.perf_counter() - start)
+        rows.append((1000 * (used.ru_utime + used.ru_stime), wall, _to_mib(used.ru_maxrss)))
+    return Cost(*(sorted(column)[RUNS // 2] for column in zip(*rows)))
+
+
 def compile_all() -> None:
     subprocess.run(
         [PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")],
@@ -129,7 +150,12 @@ def _peak(command: list[str], env: dict, stdin: bytes) -> float:
     out = subprocess.run(
         [PYTHON, "-c", code, *command], env=env, input=stdin, capture_output=True
     ).stdout
-    return int(out) / (1024 if sys.platform != "darwin" else 1024 * 1024)
+    return _to_mib(int(out))
+
+
+def _to_mib(size: int) -> float:
+    """Of a ru_maxrss."""
+    return size / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 
 def apollo() -> list[dict]:
@@ -175,6 +201,20 @@ def _stamp(seconds: int) -> str:
     return clock.to_text(seconds * 1000)
 
 
+IMPORT_SDK = "import click, mcp.server.lowlevel, mcp.server.stdio"
+
+
+def ask_by_mcp(query: str) -> list[dict]:
+    """The messages of a client that recalls once."""
+    who = {"name": "bench", "version": ""}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": who}
+    call = {"name": "recall", "arguments": {"query": query}}
+    return [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"id": 2, "method": "tools/call", "params": call},
+    ]
+
+
 def measure(name: str, floor: Cost) -> None:
     rows = apollo() if name == "apollo" else turns(int(name))
     count = len(rows)
@@ -215,7 +255,13 @@ def measure(name: str, floor: Cost) -> None:
             f"{1000 * count / embed.cpu:,.0f} turns/s",
         )
         line("mem-recall --lexical", cost([f"{BIN}/mem-recall", "--lexical", query], env), floor)
-        line("mem-recall, hybrid", cost([f"{BIN}/mem-recall", query], env), floor)
+        recall = cost([f"{BIN}/mem-recall", query], env)
+        line("mem-recall, hybrid", recall, floor)
+        sdk = cost([PYTHON, "-I", "-c", IMPORT_SDK], env)
+        line("the SDK of MCP, imported", sdk, floor)
+        served = converse([f"{BIN}/mem-mcp"], env, ask_by_mcp(query))
+        ratio = served.cpu / (sdk.cpu + recall.cpu)
+        line("mem-mcp, its first recall", served, floor, f"{ratio:.2f} of the SDK and mem-recall")
         with answering() as url:
             env |= {"OPENAI_BASE_URL": url, "OPENAI_MODEL": "instant"}
             turn = [f"{BIN}/agent-turn", "--model", "openai", "--context"]

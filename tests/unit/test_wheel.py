@@ -164,6 +164,7 @@ KEY = {"GEMINI_API_KEY": "k" * 39}
         ("google", "google", "mem-embed --model google:gemini-embedding-2", "", KEY),
         ("board", "markupsafe", "work-board --once --out out", "", {}),
         ("board", "markupsafe", "work-board --port 0", "", {}),
+        ("mcp", "anyio", "mem-mcp", "", {}),
         ("discord", "discord", "discord-relay", "[relay]\nallow='1'", BOT),
     ],
 )
@@ -183,6 +184,28 @@ def test_a_command_without_its_extra_says_which_line_installs_it(
         last
     )
     assert "Traceback" not in ended.stderr and "set aside" not in ended.stderr
+
+
+def contents(folder):
+    paths = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
+    return {path: open(path, "rb").read() for path in paths}
+
+
+def test_an_upgrade_and_the_end_of_the_wheel_keep_the_memory(installed):
+    (wheel,) = glob.glob(installed.path("dist", "*.whl"))
+    pip = [sys.executable, "-m", "pip", "--python", installed.path("venv/bin/python")]
+    install = [*pip, "install", "-q", "--no-deps", "--no-index", "--no-compile"]
+    installed.run("mem-append", "--context", "a/b", "--role", "user", stdin="the green key")
+    before = contents(installed.path("home"))
+    assert any(b"the green key" in data for data in before.values())
+    subprocess.run([*install, "--force-reinstall", wheel], check=True)
+    assert contents(installed.path("home")) == before
+    subprocess.run([*pip, "uninstall", "-q", "-y", "plainmind"], check=True)
+    assert contents(installed.path("home")) == before
+    left = [path for path in contents(installed.path("venv")) if "mem-" in path or "mind" in path]
+    assert not [path for path in left if not path.endswith(".pyc")]
+    subprocess.run([*install, wheel], check=True)
+    assert "the green key" in installed.run("mem-recall", "the green key").stdout
 
 
 # --- the line

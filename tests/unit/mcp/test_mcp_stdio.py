@@ -11,7 +11,8 @@ from mcp import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from plainmind.ground import files
-from scene import PATIENCE, ROOT, TIME
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW, PATIENCE, ROOT, TIME
 
 PROGRAM = os.path.join(ROOT, "bin", "mem-mcp")
 WHO = {"name": "t", "version": ""}
@@ -158,3 +159,22 @@ def test_nothing_but_the_protocol_is_on_standard_output(home):
     code, _, said = raw.finish()
     assert code == 0 and "Traceback" not in said
     assert said.startswith(f"mem-mcp: no memory folder '{home.root}' yet")
+
+
+@pytest.mark.slow
+def test_a_thousand_calls_leave_nothing_in_memory(home):
+    drafts = [EventDraft(NOW, "user", f"a key {number}", {}) for number in range(2000)]
+    Log(home).append("a/b", drafts, NOW)
+    raw, sizes = Raw(home, MIND_EMBED_MODEL="none"), []
+    calls = [("recall", {"query": "key 5"}), ("log", {"n": 5}), ("show", {"refs": ["none"]}),
+             ("append", {"context": "a/c", "role": "user", "content": "x"})]  # fmt: skip
+    for number in range(1001):
+        name, arguments = calls[number % len(calls)]
+        raw.call(number + 2, name, **arguments)
+        assert json.loads(raw.process.stdout.readline())["id"] == number + 2
+        if number % 500 == 0:
+            size = ["ps", "-o", "rss=", "-p", str(raw.process.pid)]
+            sizes.append(int(subprocess.run(size, capture_output=True, check=True).stdout))
+    assert sizes[2] - sizes[1] < 1024, sizes  # KiB: two a call
+    raw.close("stdin")
+    raw.finish()
