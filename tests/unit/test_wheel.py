@@ -12,9 +12,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler
 from importlib import metadata
 from typing import NamedTuple
 
+import loopback
 import pytest
 from plainmind.ground import installation
 from scene import ROOT
@@ -206,6 +208,66 @@ def test_an_upgrade_and_the_end_of_the_wheel_keep_the_memory(installed):
     assert not [path for path in left if not path.endswith(".pyc")]
     subprocess.run([*install, wheel], check=True)
     assert "the green key" in installed.run("mem-recall", "the green key").stdout
+
+
+# --- README, as somebody new reads it
+
+BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.M | re.S)
+#: what is not run here, and why
+LEFT_OUT = {
+    "uv tool install .": "the fixture installs the same wheel, asking no index",
+    "make ": "a checkout's; whoever runs this test has done it",
+}
+#: a reader's own server, here one of the test
+SERVER = "http://127.0.0.1:8080"
+
+
+def steps(page):
+    """Each command of the page that is run, with what it prints; None where that is not shown."""
+    for language, block in BLOCK.findall(page):
+        for one in re.split(r"^\$ ", block, flags=re.M)[1:] if language == "console" else ():
+            command, printed = re.fullmatch(r"((?:.*\\\n> )*.*\n)((?s:.*))", one).groups()
+            yield command.replace("\\\n> ", ""), printed
+        for line in block.splitlines() if language == "sh" else ():
+            if not line.startswith(tuple(LEFT_OUT)):
+                yield line, None
+
+
+def test_readme_is_right_from_its_first_line_to_its_last(installed, tmp_path):
+    asked = []
+
+    class Model(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer({"data": [{"id": "a-model"}]})
+
+        def do_POST(self):
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            message = {"role": "assistant", "content": "Under the fern."}
+            self.answer({"choices": [{"message": message}]})
+
+        def answer(self, value):
+            data = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with open(os.path.join(ROOT, "README.md")) as file:
+        page = file.read()
+    paths = {"HOME": str(tmp_path), "PATH": f"{installed.path('venv/bin')}:/usr/bin:/bin"}
+    env = {**paths, "MIND_NOW": "2026-01-30T14:23:55.120Z", "LANG": "C.UTF-8", "MIND_BACKOFF": "0"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with loopback.listening(Model) as address:
+        assert SERVER in page
+        names = []
+        for command, printed in steps(page.replace(SERVER, address)):
+            ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, **streams)
+            assert ended.returncode == 0, (command, ended.stdout)
+            said = ended.stdout.replace(str(tmp_path), "/home/ann")
+            assert printed in (None, said), command
+            names += re.findall(r"[a-z]+-[a-z]+", command)
+    assert said.endswith("Under the fern.\n") and "fern" in asked[-1]
+    assert {"mem-append", "mem-recall", "mem-note", "mem-hook", "agent-turn"} <= {*names}
 
 
 # --- the line

@@ -30,6 +30,7 @@ def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
     for event in changed:
         session.emit({"path": one.path, "event": event}, f"{one.path}: {event}")
     if mode == "--install":
+        stream.flush()  # first what was done
         one.tell_rest()
     return 0
 
