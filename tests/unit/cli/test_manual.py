@@ -212,8 +212,9 @@ def test_pages_become_roff():
     ("mind-page", "supersedes"), ("mind-page", "legacy tiers"),
     ("mind-ref", "path:line-line"), ("mind-work", "FROM automation_candidates"),
     *(("mind-schema", table) for table in
-      "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
-      "page_tags page_aliases page_links kg_triples kg_entities teams agents sessions tasks "
+      "windows events episodes vectors vector_files vector_holes pins embeddings settings pages "
+      "passages page_tags page_aliases page_links kg_triples kg_entities teams agents sessions "
+      "tasks "
       "experiments patterns metrics rewards user_commands automation_candidates lessons_learned "
       "campaigns leads content repositories llm_usage agent_levels xp_transactions "
       "achievement_definitions agent_achievements agent_streaks leaderboard_cache "

@@ -23,9 +23,11 @@ def engine_in_use():
 
 @pytest.fixture(scope="module")
 def small_blocks(engine):
-    """Vectors are packed in blocks so small that small stores have many."""
+    """Vectors are packed so few at a time, and files so soon made again, that small stores have
+    that, too."""
     from plainmind.index.sqlite import vectors
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vectors, "BLOCK", 8)
+        patch.setattr(vectors, "BATCH", 8)
+        patch.setattr(vectors, "SPARE", 4)
         yield

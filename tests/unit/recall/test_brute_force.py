@@ -18,6 +18,7 @@ from plainmind.formats import words
 from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home, is_within
+from plainmind.index import vector_file
 from plainmind.index.cache import from_blob
 from plainmind.index.sqlite import vectors
 from plainmind.recall import rank
@@ -34,9 +35,9 @@ EXACT = 12  # digits: what is equal in exact arithmetic is a tie
 
 @pytest.fixture(scope="module")
 def small():
-    """Blocks and pools so small that small stores have many."""
+    """Batches and pools so small that small stores have many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vectors, "BLOCK", 16)
+        patch.setattr(vectors, "BATCH", 16)
         patch.setattr(rank, "FIRST_POOL", 1)
         patch.setattr(rank, "FIRST_BEST", 1)
         yield
@@ -370,8 +371,7 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
         known = {f"{row[0]}:{row[1]}": from_blob(row[-1]) for row in index.rows()["vectors"]}
         question = Question((), stores.unit(random.Random(1), shape.dimensions), stores.MODEL)
         if index.evidence(question, Scope()).error:  # only packed vectors have one
-            ran["packed"] += len(known) // 16 * 16
-        ran["loose"] += len(known) % 16
+            ran["packed"] += len(known)
         events = all_events(home, known)
         assert {event.ref for event in events} == set(refs)
         for _ in range(5):
@@ -379,9 +379,10 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2, 0.5])
             pins = rnd.choice(["always", "floor"])
             weights = rnd.choice([rank.Weights(), rank.Weights(), rank.Weights(0.5, 1.0, 0.3)])
-            # every other time by numpy
+            # every other time by the standard library
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(vectors, "NUMPY_FROM", rnd.choice([0, 60_000]))
+                load = rnd.choice([vector_file._load, lambda: None])
+                patch.setattr(vector_file, "_load", load)
                 result = stores.search(index, query, scope, k, floor, pins, weights)
             judge = Judge(events, query, floor)
             expected = judge.best(scope, k, floor, pins, weights)
@@ -407,5 +408,5 @@ def test_all_of_that_has_happened():
     """The test above would prove nothing if no pool had been widened, nothing packed, nothing
     pinned."""
     assert ran["stores"] >= 80
-    for what in ("packed", "loose", "widened", "spared", "pinned", "hits", "equal", "timed"):
+    for what in ("packed", "widened", "spared", "pinned", "hits", "equal", "timed"):
         assert ran[what] > 30, what

@@ -65,7 +65,7 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
     stores.fill(home, shape)
     rnd = random.Random(shape.seed + 3)
     with stores.opened(home) as index, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vectors, "BLOCK", 16)
+        patch.setattr(vectors, "BATCH", 16)
         embedder = stores.embed_some(index, shape)
         for mode in rnd.sample(["hybrid", "cosine", "words"], 2):
             said = " ".join(rnd.choices(stores.VOCABULARY, k=3))

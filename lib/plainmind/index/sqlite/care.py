@@ -6,7 +6,7 @@ from typing import Any
 
 from ...ground import zone
 from ..reading import utf8
-from . import events, words, work
+from . import events, vectors, words, work
 from .index_file import VERSION, IndexFile
 
 _OF_EVENTS = f"JOIN windows ON windows.id = events.id >> {events.BITS}"
@@ -64,7 +64,7 @@ def counts(index: IndexFile) -> dict[str, Any]:
     pragma = lambda name: index.db.execute(f"PRAGMA {name}").fetchone()[0]
     return {
         "version": VERSION,
-        "bytes": pragma("page_count") * pragma("page_size"),
+        "bytes": pragma("page_count") * pragma("page_size") + vectors.count_bytes(index),
         "windows": count("windows"),
         "turns": count("events"),
         "episodes": count("episodes"),

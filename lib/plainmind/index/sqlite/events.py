@@ -86,6 +86,7 @@ def _take_in(
         _take_in_pins(index)
         index.put_setting("journal", position)
         removal.settle()
+    removal.overwrite()
     removal.tell()
 
 
@@ -241,17 +242,16 @@ def _bytes(column: "array[int]") -> bytes:
 
 
 def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
-    cosines: dict[int, float] = {}
-    error = 0.0
+    cosines, error = dict[int, float](), 0.0
     with index.reading(on=True) as db:
         episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
         terms, touched = words.places(db, question.terms, index.fts5)
         if question.vector is not None:
             from . import vectors
 
-            for scanned in vectors.scan(db, question.model, question.vector):
-                cosines.update(zip(scanned.events, scanned.cosines))
-                error = max(error, scanned.error)
+            scan = vectors.scan(index, question.model, question.vector)
+            if scan is not None:  # 0 is of what is gone, and of no event
+                cosines, error = dict(zip(scan.ids(), scan.cosines())), scan.error
         authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
         skipped = _skipped(db, scope)
         changed = _changed(db)

@@ -18,7 +18,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 12  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 13  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):
@@ -92,7 +92,7 @@ class IndexFile:
         if begun:
             self.db.execute("BEGIN")
             self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if self.inode and not self._is_in_place():
+            if self.inode and not self.is_in_place():
                 raise Damaged("it was replaced")
         try:
             yield self.db
@@ -100,7 +100,7 @@ class IndexFile:
             if begun and not on and self.db.in_transaction:  # damage ends it
                 self.db.execute("ROLLBACK")
 
-    def _is_in_place(self) -> bool:
+    def is_in_place(self) -> bool:
         try:
             return os.stat(self.path).st_ino == self.inode
         except OSError:

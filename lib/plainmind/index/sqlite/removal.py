@@ -105,6 +105,13 @@ class Removal:
             self._index.put_setting("words_left", sorted({*left, *tables}))
         self._index.removed(gone, standing)
 
+    def overwrite(self) -> None:
+        """Take the packed vectors of windows that went out of the bytes of their file."""
+        if self._places:
+            from . import vectors
+
+            vectors.overwrite(self._index)
+
     def tell(self) -> None:
         """Say once which windows were changed by something else than an append."""
         if self._places:
@@ -145,9 +152,11 @@ def _of_page(index: IndexFile, page: int) -> "Texts":
 
 
 def purge(index: IndexFile) -> None:
-    """Let the words go that a table of words only marks as deleted."""
-    from . import words
+    """Let the words go that a table of words only marks as deleted, and the packed vectors that a
+    death kept from being overwritten."""
+    from . import vectors, words
 
+    vectors.overwrite(index)
     if tables := index.setting("words_left"):
         for table in tables:
             words.purge(index, table)

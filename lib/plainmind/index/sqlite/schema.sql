@@ -89,14 +89,36 @@ CREATE TABLE vectors (
     attempts  INTEGER NOT NULL,  -- tries that failed
     error     TEXT NOT NULL,     -- of the last try; of what is ok: of which part its vector is
     next_try  TEXT NOT NULL,     -- not before this time; '' is at once
-    block     INTEGER NOT NULL,  -- vector_blocks.id, 0 while it is in none
+    place     INTEGER NOT NULL,  -- its record's, in the file of vector_files; -1 is none
     embedding BLOB,              -- little-endian float32, length 1
     checksum  INTEGER NOT NULL,  -- its CRC-32
     UNIQUE (kind, owner, model)
 );
-CREATE INDEX vectors_answering ON vectors (model, kind, block)
+CREATE INDEX vectors_answering ON vectors (model, kind)
 WHERE status = 'ok' AND embedding IS NOT NULL;
+CREATE INDEX vectors_unpacked ON vectors (model)
+WHERE kind = 'event' AND place < 0 AND embedding IS NOT NULL;
 CREATE INDEX vectors_waiting ON vectors (model, next_try, status) WHERE status <> 'ok';
+
+-- The vectors of a model's events are packed into a file beside this one, a byte a dimension; here
+-- is what of it counts.
+CREATE TABLE vector_files (
+    model      TEXT PRIMARY KEY,
+    token      INTEGER NOT NULL, -- in hexadecimal it is the file's name, before .codes
+    dimensions INTEGER NOT NULL,
+    records    INTEGER NOT NULL, -- those after them were written by what was killed
+    dead       INTEGER NOT NULL, -- of them, that are of no event any more
+    fitted     INTEGER NOT NULL, -- vectors that it was fitted to
+    error      REAL NOT NULL,    -- no vector is further from its packed form
+    reach      REAL NOT NULL     -- nor is a packed form longer, less the mean of all
+) WITHOUT ROWID;
+
+-- Records that are of no event any more, and are still to be overwritten.
+CREATE TABLE vector_holes (
+    token INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (token, place)
+) WITHOUT ROWID;
 
 -- Hashes of texts that were embedded, and that files no longer hold: their vectors are in vectors/
 -- until the next mem-embed.
@@ -104,22 +126,6 @@ CREATE TABLE removed (
     hash BLOB PRIMARY KEY,
     same INTEGER NOT NULL -- events.same, by which others that say it are found; 0 of a passage
 ) WITHOUT ROWID;
-
--- Vectors of events packed for scanning: `count` events, one byte a dimension, dimension by
--- dimension. component ~ low[dimension] + code * step[dimension]; no vector is further than `error`
--- from its packed form.
-CREATE TABLE vector_blocks (
-    id    INTEGER PRIMARY KEY,
-    model TEXT NOT NULL,
-    count INTEGER NOT NULL,
-    events BLOB NOT NULL, -- int64 events.id, ascending
-    low   BLOB NOT NULL,  -- float32, one a dimension
-    step  BLOB NOT NULL,  -- float32, one a dimension
-    error REAL NOT NULL,
-    codes BLOB NOT NULL,
-    checksum INTEGER NOT NULL -- CRC-32 of events, low and step: of all codes it would take long
-);
-CREATE INDEX vector_blocks_by_model ON vector_blocks (model);
 
 -- The pins, as pins/pins.md has them.
 CREATE TABLE pins (

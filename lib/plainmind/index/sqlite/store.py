@@ -60,7 +60,7 @@ class Store(IndexFile):
 
     def resume(self, say: Callable[[str], None]) -> bool:
         self.say = say
-        if self.failure or not self.inode or not self._is_in_place():
+        if self.failure or not self.inode or not self.is_in_place():
             self.db.close()
             return False
         return True
@@ -112,7 +112,12 @@ class Store(IndexFile):
 
     def evidence(self, question: Question, scope: Scope) -> Evidence:
         self.look_at_logs()
-        return events.evidence(self, question, scope)
+        ask = lambda: events.evidence(self, question, scope)
+        if question.vector is None:
+            return ask()
+        from . import vectors
+
+        return vectors.with_file(self, question.model, ask)
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]:
         return events.rows(self.db, ids)
@@ -301,5 +306,8 @@ class Store(IndexFile):
         words.purge(self, "page_words")
 
     def forget(self, windows: Sequence[str]) -> None:
+        from . import vectors
+
         events.take_in_again(self, windows)
+        vectors.overwrite(self)
         words.purge(self, "words")

@@ -1,5 +1,5 @@
 """A packed vector's cosine is never further from the true one than is claimed, and the error costs
-no rank."""
+no rank; nothing is missing of the best ones."""
 
 import random
 from math import fsum, sqrt
@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.evidence import dot
+from plainmind.index import vector_file
 from plainmind.index.cache import from_blob, to_blob
 from plainmind.index.sqlite import vectors
+from plainmind.index.vector_file import Cosines, Packing, VectorFile
 from unit.index import stores
+
+pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 def unit(values: list[float]) -> list[float]:
@@ -44,6 +48,11 @@ def some_vectors(kind: str, rnd: random.Random, count: int, dimensions: int) -> 
 KINDS = ["random", "near", "same", "constant", "outlier", "one dimension", "tiny"]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("files"))
+
+
 @given(
     kind=st.sampled_from(KINDS),
     asked=st.sampled_from([*KINDS, "one of them"]),
@@ -51,43 +60,75 @@ KINDS = ["random", "near", "same", "constant", "outlier", "one dimension", "tiny
     count=st.integers(1, 70),
     dimensions=st.sampled_from([1, 2, 8, 16, 384, 768]),
 )
-def test_no_cosine_is_further_off_than_claimed(kind, asked, seed, count, dimensions):
+def test_no_cosine_is_further_off_than_claimed_and_none_of_the_best_is_missing(
+    folder, kind, asked, seed, count, dimensions
+):
     rnd = random.Random(seed)
-    packed = some_vectors(kind, rnd, count, dimensions)
+    given = some_vectors(kind, rnd, count, dimensions)
     query = (
-        rnd.choice(packed) if asked == "one of them" else some_vectors(asked, rnd, 1, dimensions)[0]
+        rnd.choice(given) if asked == "one of them" else some_vectors(asked, rnd, 1, dimensions)[0]
     )
-    low, step, error, codes = vectors.pack([to_blob(stores.array("f", v)) for v in packed])
-    true = [fsum(a * b for a, b in zip(query, v, strict=True)) for v in packed]
-    for packed_dot in (vectors._dot_integers, vectors._dot_numpy):
-        cosines, rounding = packed_dot(query, count, from_blob(low), from_blob(step), codes)
-        assert len(cosines) == count
-        worst = max(abs(a - b) for a, b in zip(cosines, true, strict=True))
-        assert worst <= error + rounding, packed_dot.__name__
-        # a bound of any size would hold; this one must be of use
-        assert error + rounding < 0.02 * sqrt(dimensions) + 2e-3
+    true = [fsum(a * b for a, b in zip(query, v, strict=True)) for v in given]
+    packing = Packing.of(given)
+    token = vector_file.create(folder, packing)
+    path = vector_file.name(folder, token)
+    ids, seen = list(range(1, count + 1)), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vector_file, "CHUNK", 16)
+        for few, load in ((1, vector_file._load), (1000, lambda: None)):
+            patch.setattr(vector_file, "FEW", few)
+            patch.setattr(vector_file, "_load", load)
+            packed = packing.pack(ids, given)
+            vector_file.append(path, VectorFile(path, token, 0).start, packed.records)
+            scan = Cosines(VectorFile(path, token, count), query, packed.error, packed.reach)
+            cosines = scan.cosines()
+            assert cosines == list(map(scan.cosine, range(count)))
+            assert [scan.id(place) for place in range(count)] == ids == scan.file.ids().tolist()
+            worst = max(abs(a - b) for a, b in zip(cosines, true, strict=True))
+            assert worst <= scan.error
+            # a bound of any size would hold; this one must be of use
+            assert scan.error < 0.02 * sqrt(dimensions) + 2e-3
+            for least in (*rnd.sample(cosines, 1), rnd.uniform(-1, 1), -2.0, 2.0):
+                above = [place for place in range(count) if scan.cosine(place) >= least]
+                assert scan.above(least) == above
+            wanted = rnd.choice([0, 1, 8, count, count + 1])
+            best = [scan.cosine(place) for place in scan.best(wanted)]
+            assert best == sorted(map(scan.cosine, range(count)), reverse=True)[:wanted]
+            seen.append(packed.records)
+    assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize("blocks", ["full", "one", "none"])
-def test_a_scan_has_every_vector_once(home, monkeypatch, blocks, unsynced):
-    monkeypatch.setattr(vectors, "BLOCK", {"full": 10, "one": 16, "none": 1000}[blocks])
-    stores.fill(home, stores.Shape(seed=5, events=60, contexts=2))
+def rows(index, model):
+    """Event -> its vector, as the index keeps it."""
+    sql = "SELECT owner, embedding FROM vectors WHERE model = ? AND kind = 'event'"
+    found = index.db.execute(f"{sql} AND embedding IS NOT NULL", (model,))
+    return {event: from_blob(blob) for event, blob in found}
+
+
+def check(index, model, query):
+    """Every vector is in the scan once, and is what it was."""
+    exact = rows(index, model)
+    scan = vectors.scan(index, model, query)
+    if scan is None:
+        assert exact == {}
+        return
+    ids = [scan.id(place) for place in range(len(scan))]
+    assert ids == scan.ids().tolist()
+    assert sorted(filter(None, ids)) == sorted(exact)
+    for place, event in enumerate(ids):
+        assert not event or abs(scan.cosine(place) - dot(query, exact[event])) <= scan.error
+    found = vectors.places(index.db, model, sorted(exact))
+    assert found == {event: place for place, event in enumerate(ids) if event}
+
+
+@pytest.mark.parametrize("batch", [4, 16, 4096])
+def test_a_scan_has_every_vector_once(home, monkeypatch, batch):
+    monkeypatch.setattr(vectors, "BATCH", batch)
+    shape = stores.Shape(seed=5, events=60, contexts=2)
+    stores.fill(home, shape)
     with stores.opened(home) as index:
-        embedder = stores.embed_some(index, stores.Shape(seed=5, events=60, contexts=2))
+        embedder = stores.embed_some(index, shape)
         query = embedder.vector("query")
-        exact = {
-            event: from_blob(blob)
-            for event, blob in index.db.execute(
-                "SELECT owner, embedding FROM vectors WHERE embedding IS NOT NULL"
-            )
-        }
-        seen: list[int] = []
-        for scanned in vectors.scan(index.db, embedder.model, query):
-            for event, cosine in zip(scanned.events, scanned.cosines, strict=True):
-                seen.append(event)
-                assert abs(cosine - dot(query, exact[event])) <= scanned.error
-        assert sorted(seen) == sorted(exact)
-        assert (index.db.execute("SELECT count(*) FROM vector_blocks").fetchone()[0] > 0) == (
-            blocks != "none"
-        )
-        assert list(vectors.scan(index.db, "fake:another", query)) == []
+        check(index, embedder.model, query)
+        assert len(rows(index, embedder.model)) > 30
+        assert vectors.scan(index, "fake:another", query) is None

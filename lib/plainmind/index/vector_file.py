@@ -1,0 +1,394 @@
+"""Vectors of one model, packed into one file that is mapped and scanned: a byte a dimension.
+
+    head    magic, dimensions, token, step, mean (float32), CRC-32
+    record  codes (int8, one a dimension), the id it is of (int64), CRC-32 of both
+
+All numbers are little-endian. A record is for ever: its place is its number, in the order in which
+vectors came; others are appended. One that is taken out becomes zeros, and has the id 0. How many
+records count is told elsewhere (index.sqlite.vectors): what is after them is not read.
+
+    vector = mean + step * codes + what is lost
+
+A query is packed alike, but into two bytes a dimension, so what is lost of it is next to nothing.
+With the greatest length of what is lost of any vector, Cauchy and Schwarz bound the error of a
+cosine. Codes and ids are multiplied alike, the ids by zeros: so a file is one matrix, for simsimd,
+whose sums of products are exact. Where that does not load, the standard library does the same,
+some thirty times slower.
+
+    scan = VectorFile.scan(query)
+    for place in scan.best(100):        # or scan.above(0.8): no place with more is left out
+        scan.id(place), scan.cosine(place), scan.error
+
+Refuses to know rows, and to repair a file: what is wrong with one is raised as `Unusable`.
+"""
+
+import mmap
+import os
+import secrets
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
+from math import dist, hypot, sqrt
+from operator import mul, sub
+from typing import Any, BinaryIO, NamedTuple
+
+from ..ground import files, regular
+
+MAGIC = b"PMcodes1"
+_HEAD, _CRC, _TAIL = struct.Struct("<8sIQd"), struct.Struct("<I"), struct.Struct("<qI")
+FINE = 254  # a query's second byte is of its first one's step, by this
+ROOM = 1.15  # what is left for vectors that are longer than those a file was made for
+FEW = 512  # vectors that are packed without numpy: importing it takes as long
+CHUNK = 2048  # records that the standard library multiplies at once
+SAMPLE = 4096  # cosines that tell where the best are
+
+
+class Unusable(Exception):
+    """A file is not there, or not what it was written as: make it again."""
+
+    def __init__(self, what: str, file: "VectorFile"):
+        super().__init__(what)
+        self.path, self.token = file.path, file.token
+
+
+class Unfit(Exception):
+    """A vector is too long for this packing; `length`, of its greatest component less the mean's,
+    says what it takes."""
+
+    def __init__(self, length: float):
+        super().__init__("a vector does not fit")
+        self.length = length
+
+
+class Packed(NamedTuple):
+    """Records, the greatest length of what was lost of one, and the greatest length of one."""
+
+    records: bytes
+    error: float
+    reach: float
+
+
+class Packing(NamedTuple):
+    """How vectors become bytes."""
+
+    mean: "array[float]"
+    step: float
+
+    @classmethod
+    def of(cls, vectors: "Sequence[array[float]]", least: float = 0.0) -> "Packing":
+        """For vectors like these, none of whose components is further than `least` from the
+        mean."""
+        mean = array("f", [sum(column) / len(vectors) for column in zip(*vectors, strict=True)])
+        most = max(max(map(abs, map(sub, vector, mean))) for vector in vectors)
+        return cls(mean, max(ROOM * max(most, least) / 127, 1e-9))
+
+    @property
+    def bound(self) -> float:
+        """What rounding alone may lose."""
+        return self.step * sqrt(len(self.mean)) / 2 + 1e-9
+
+    def pack(self, ids: Sequence[int], vectors: "Sequence[array[float]]") -> Packed:
+        """Records of vectors; Unfit."""
+        packed = map(self._pack_one, vectors) if len(ids) < FEW else self._pack_many(vectors)
+        records: list[bytes] = []
+        error = reach = 0.0
+        for id, (codes, lost, length) in zip(ids, packed, strict=True):
+            if lost > self.bound:
+                raise Unfit(max(map(abs, map(sub, vectors[len(records)], self.mean))))
+            data = codes + _TAIL.pack(id, 0)[:8]
+            records.append(data + _CRC.pack(zlib.crc32(data)))
+            error, reach = max(error, lost), max(reach, length)
+        return Packed(b"".join(records), error, reach)
+
+    def _pack_one(self, vector: "array[float]") -> tuple[bytes, float, float]:
+        step = self.step
+        wanted = [(value - mean) / step for value, mean in zip(vector, self.mean, strict=True)]
+        codes = array("b", [max(-127, min(127, round(value))) for value in wanted])
+        return codes.tobytes(), dist(wanted, codes) * step, hypot(*codes) * step
+
+    def _pack_many(self, vectors: "Sequence[array[float]]") -> Iterator[tuple[bytes, float, float]]:
+        import numpy
+
+        wanted = (numpy.array(vectors, dtype=numpy.float64) - self.mean) / self.step
+        codes = numpy.clip(numpy.rint(wanted), -127, 127).astype(numpy.int8)
+        lost = numpy.sqrt(((wanted - codes) ** 2).sum(axis=1)) * self.step
+        lengths = numpy.sqrt((codes.astype(numpy.float64) ** 2).sum(axis=1)) * self.step
+        return zip(map(bytes, codes), lost.tolist(), lengths.tolist(), strict=True)
+
+
+class VectorFile:
+    """A file of vectors that is open. `count` records are read, and mapped."""
+
+    def __init__(self, path: str, token: int, count: int):
+        """Unusable when it is not there, not ours, another one, or shorter."""
+        self.path, self.token, self.count = path, token, count
+        try:
+            with regular.open_file(path) as file:
+                self._map(file.fileno(), file.read(_HEAD.size))
+        except FileNotFoundError:
+            raise Unusable("not there", self) from None
+        except OSError as error:
+            raise Unusable(str(error.strerror), self) from error
+        except (ValueError, struct.error):
+            raise Unusable("cut off", self) from None
+
+    def _map(self, fd: int, head: bytes) -> None:
+        magic, dimensions, token, step = _HEAD.unpack(head)
+        if magic != MAGIC or token != self.token:
+            raise Unusable("not the one that was written", self)
+        self.start = _HEAD.size + 4 * dimensions + _CRC.size
+        self.dimensions, self.record = dimensions, dimensions + _TAIL.size
+        end = self.start + self.count * self.record
+        self._mapped = memoryview(mmap.mmap(fd, end, prot=mmap.PROT_READ))
+        head = self._mapped[: self.start].tobytes()
+        if _CRC.unpack(head[-4:])[0] != zlib.crc32(head[:-4]):
+            raise Unusable("damaged", self)
+        self.packing = Packing(_floats(head[_HEAD.size : -4]), step)
+
+    def records(self, first: int = 0, end: int | None = None) -> memoryview:
+        """The bytes of records, of all of them by default."""
+        last = self.count if end is None else end
+        return self._mapped[self.start + first * self.record : self.start + last * self.record]
+
+    def id(self, place: int) -> int:
+        """Of which a record is; 0 when it was taken out."""
+        data = self.records(place, place + 1)
+        id, checksum = _TAIL.unpack(data[-_TAIL.size :])
+        if id and zlib.crc32(data[:-4]) != checksum:
+            raise Unusable("damaged", self)
+        return id
+
+    def ids(self) -> "array[int]":
+        """Of all records, unchecked."""
+        code = struct.Struct(f"<{self.record - _TAIL.size}xq4x")
+        return array("q", [id for (id,) in code.iter_unpack(self.records())])
+
+    def scan(self, query: Sequence[float], error: float, reach: float) -> "Cosines":
+        """The cosines of a query with all records. No vector lost more than `error`, and none is
+        longer than `reach`."""
+        return Cosines(self, query, error, reach)
+
+
+class Cosines:
+    """The cosine of a query with each record, none of them further than `error` from the vector's
+    own."""
+
+    def __init__(self, file: VectorFile, query: Sequence[float], error: float, reach: float):
+        self.file, self.id = file, file.id
+        step = max(map(abs, query), default=0.0) / 127 or 1.0
+        coarse = [round(value / step) for value in query]
+        left = (value / step - code for value, code in zip(query, coarse))
+        fine = [round(value * FINE) for value in left]
+        lost = dist(query, [step * (a + b / FINE) for a, b in zip(coarse, fine)])
+        self.error = error * hypot(*query) + reach * lost + 1e-6
+        self._base, self._scale = sum(map(mul, query, file.packing.mean)), step * file.packing.step
+        #: what the second byte may add
+        self._more = step * hypot(*fine) / FINE * reach + 1e-6
+        pad = [0] * _TAIL.size
+        weights = array("b", [*coarse, *pad, *fine, *pad])
+        self._dots = _multiply(file.records(), file.record, weights) if file.count else b""
+        self._sums = memoryview(self._dots).cast("f")  # of the first byte, of the second, …
+
+    def __len__(self) -> int:
+        return self.file.count
+
+    def cosine(self, place: int) -> float:
+        sums = self._sums
+        return self._base + self._scale * (sums[2 * place] + sums[2 * place + 1] / FINE)
+
+    def cosines(self) -> list[float]:
+        """Of all places, in their order."""
+        base, scale, sums = self._base, self._scale, self._sums.tolist()
+        return [base + scale * (a + b / FINE) for a, b in zip(sums[0::2], sums[1::2])]
+
+    def above(self, cosine: float) -> list[int]:
+        """The places of cosines of at least this."""
+        least = (cosine - self._more - self._base) / self._scale
+        found = _places_above(self._dots, least)
+        return [place for place in found if self.cosine(place) >= cosine]
+
+    def best(self, count: int) -> list[int]:
+        """The places of the greatest cosines, greatest first; all when there are fewer."""
+        if count <= 0:
+            return []
+        stride = max(1, len(self) // SAMPLE)
+        sample = sorted(map(self.cosine, range(0, len(self), stride)), reverse=True)
+        at = 2 + 2 * count // stride
+        while at < len(sample):
+            found = self.above(sample[at])
+            if len(found) >= count:
+                break
+            at *= 4
+        else:
+            found = list(range(len(self)))
+        return sorted(found, key=self.cosine, reverse=True)[:count]
+
+
+def create(folder: str, packing: Packing) -> int:
+    """A new file without records; returns its token, of which its name is made."""
+    token = secrets.randbits(63)
+    mean = array("f", packing.mean)
+    if sys.byteorder == "big":
+        mean.byteswap()
+    head = _HEAD.pack(MAGIC, len(mean), token, packing.step) + mean.tobytes()
+    files.create(name(folder, token), head + _CRC.pack(zlib.crc32(head)))
+    return token
+
+
+def name(folder: str, token: int) -> str:
+    return os.path.join(folder, f"{token:016x}.codes")
+
+
+def is_name(name: str) -> bool:
+    return name.endswith(".codes")
+
+
+def append(path: str, at: int, records: bytes) -> None:
+    """Write records from a byte on, durably; what a killed writer left there goes."""
+    with _open_to_write(path) as file:
+        file.truncate(at)
+        file.seek(at)
+        file.write(records)
+        file.flush()
+        files.sync(file.fileno())
+
+
+def take_out(there: VectorFile, places: Sequence[int]) -> None:
+    """Overwrite records with zeros, durably, and cut off what does not count."""
+    with _open_to_write(there.path) as file:
+        file.truncate(there.start + there.count * there.record)
+        for place in places:
+            file.seek(there.start + place * there.record)
+            file.write(bytes(there.record))
+        file.flush()
+        files.sync(file.fileno())
+
+
+def _open_to_write(path: str) -> BinaryIO:
+    return open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b")
+
+
+def _floats(data: bytes) -> "array[float]":
+    values = array("f")
+    values.frombytes(data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+# --- sums of products
+
+
+def _multiply(records: memoryview, record: int, weights: "array[int]") -> bytes | memoryview:
+    """For each record, the sums of its bytes times the first and the second half of the weights, as
+    float32."""
+    multiply = _load() or _multiply_integers
+    return multiply(records, record, weights)
+
+
+def _load() -> "Callable[[memoryview, int, array[int]], memoryview] | None":
+    try:
+        from simsimd import cdist
+    except ImportError:
+        return None
+
+    def multiply(records: memoryview, record: int, weights: "array[int]") -> memoryview:
+        # never with `out`: 6.5 then gives back a None that it does not own
+        matrix = records.cast("b", [len(records) // record, record])
+        both = memoryview(weights).cast("B").cast("b", [2, record])
+        sums: Any = cdist(matrix, both, "dot", out_dtype="float32")
+        return memoryview(sums).cast("B")
+
+    return multiply
+
+
+_TO_UNSIGNED = bytes(code ^ 128 for code in range(256))
+
+
+def _multiply_integers(records: memoryview, record: int, weights: "array[int]") -> bytes:
+    """The same by the standard library. A column of bytes, spread into fields of 32 bits and read
+    as one big integer, is multiplied by its weight and added to the sum by two operations that run
+    at C speed."""
+    sums = array("f")
+    for start in range(0, len(records), CHUNK * record):
+        chunk = records[start : start + CHUNK * record].tobytes().translate(_TO_UNSIGNED)
+        both = array("f", bytes(4 * 2 * (len(chunk) // record)))
+        both[0::2] = _sum_columns(chunk, record, weights[:record])
+        both[1::2] = _sum_columns(chunk, record, weights[record:])
+        sums += both
+    return sums.tobytes()
+
+
+def _sum_columns(chunk: bytes, record: int, weights: "array[int]") -> "array[float]":
+    """No field overflows: 255 * 127 * MOST dimensions (index.cache) are less than 2^32."""
+    count = len(chunk) // record
+    field, plus, minus = bytearray(4 * count), 0, 0
+    for at, weight in enumerate(weights):
+        if weight:
+            field[0::4] = chunk[at::record]
+            if weight > 0:
+                plus += int.from_bytes(field, "little") * weight
+            else:
+                minus += int.from_bytes(field, "little") * -weight
+    over = 128 * sum(weights)  # codes were made unsigned
+    pairs = zip(_fields(plus, count), _fields(minus, count), strict=True)
+    return array("f", [a - b - over for a, b in pairs])
+
+
+def _fields(total: int, count: int) -> "array[int]":
+    fields = array("I")
+    fields.frombytes(total.to_bytes(4 * count, "little"))
+    if sys.byteorder == "big":
+        fields.byteswap()
+    return fields
+
+
+# --- which are great
+
+
+def _places_above(sums: bytes | memoryview, least: float) -> Iterator[int]:
+    """Places whose first sum is at least this, and some whose sum is a little less.
+
+    A float32 that is positive grows with its bytes, the last one first, and one that is negative
+    falls. So all first bytes are judged at once, then all second ones, by tables.
+    """
+    data = bytes(sums)
+    last, before = data[3::8], data[2::8]
+    if sys.byteorder == "big":
+        last, before = data[0::8], data[1::8]
+    _, _, second, first = struct.pack("<f", least)
+    sign, size = first & 128, first & 127
+    surely = bytes(_is_above(code, sign, size, strictly=True) for code in range(256))
+    maybe = bytes(code == first for code in range(256))
+    second_too = bytes(code <= second if sign else code >= second for code in range(256))
+    of_first, of_both = last.translate(surely), _and(last.translate(maybe), before, second_too)
+    found = _or(of_first, of_both)
+    if found.count(1) * 16 > len(found):
+        return compress(range(len(found)), found)
+    return _find(found)
+
+
+def _is_above(code: int, sign: int, size: int, *, strictly: bool) -> bool:
+    if (code & 128) != sign:
+        return not code & 128
+    return (code & 127) < size if sign else (code & 127) > size
+
+
+def _and(one: bytes, other: bytes, table: bytes) -> bytes:
+    both = int.from_bytes(one, "little") & int.from_bytes(other.translate(table), "little")
+    return both.to_bytes(len(one), "little")
+
+
+def _or(one: bytes, other: bytes) -> bytes:
+    both = int.from_bytes(one, "little") | int.from_bytes(other, "little")
+    return both.to_bytes(len(one), "little")
+
+
+def _find(found: bytes) -> Iterator[int]:
+    at = found.find(1)
+    while at >= 0:
+        yield at
+        at = found.find(1, at + 1)
