@@ -64,6 +64,12 @@ BY_TOOL = {
         call_id cwd originator cli_version source model_provider model effort approval_policy
         sandbox_policy git encrypted_content status
     """,
+    # …Display…, description: a call for the screen; memoryScratchpad: what the client derived
+    "gemini": """
+        sessionId projectHash startTime lastUpdated kind directories tokens model status $rewindTo
+        displayName description renderOutputAsMarkdown resultDisplay memoryScratchpad
+        thoughtSignature
+    """,
     "claude-memory": "node_type modified originSessionId",
     # date and tier are read, source is the writer's name for itself
     "pi-mind": "date tier source",

@@ -13,6 +13,7 @@ HISTORIES = {
     "openclaw": "openclaw:OpenClaw",
     "mom": "mom:Mom",
     "codex": "codex:Codex",
+    "gemini": "gemini:Gemini",
     "chatgpt": "chatgpt:ChatGPT",
     "claude-ai": "claude_ai:ClaudeAI",
     "discord": "discord:Discord",

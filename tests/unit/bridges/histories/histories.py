@@ -613,6 +613,45 @@ def codex(folder: Path, *broken: str) -> Path:
 CODEX = [("user", "How do I restart pm2?"), ("agent", "I look."), ("tool", "none")]
 
 
+def gemini_message(second: int, kind: str, text: str, **more: Any) -> dict[str, Any]:
+    """A line of Gemini CLI's; its id is of the second."""
+    time, id = (
+        f"2026-01-30T09:00:{second:02}.000Z",
+        f"00000000-0000-4000-8000-0000000000{second:02}",
+    )
+    return {"id": id, "timestamp": time, "type": kind, "content": [{"text": text}], **more}
+
+
+def gemini_lines() -> list[Any]:
+    """A session with a hook's text, a call, and a resume after it, as 0.61 writes it."""
+    message = gemini_message
+    about = {"sessionId": SESSION, "projectHash": "b2189ae6fe689678", "kind": "main"}
+    context = message(0, "user", "<session_context>\nToday is Friday.\n</session_context>")
+    put_in = [{"text": "<hook_context>of a hook</hook_context>"}]
+    asked = message(1, "user", "How do I restart pm2?")
+    whole = {**asked, "content": asked["content"] + put_in, "displayContent": asked["content"]}
+    output = {"functionResponse": {"id": "call_1", "name": "shell", "response": {"output": "none"}}}
+    call = {"id": "call_1", "name": "shell", "args": {"command": ["pm2", "ls"]}, "result": [output]}
+    call = {**call, "status": "success", "resultDisplay": "none", "displayName": "Shell"}
+    answer = message(2, "gemini", "I look.", model="gemini-2.5-flash", thoughts=[{"subject": "Hm"}])
+    return [
+        about, {"$set": {"messages": [context], "lastUpdated": "2026-01-30T09:00:01.000Z"}},
+        whole, {**answer, "content": "I look."}, {**answer, "toolCalls": [call]},
+        {**message(3, "user", ""), "content": [output]}, message(4, "info", "Update available"),
+        {"$set": {"messages": [context, whole, {**answer, "toolCalls": [call]}]}},
+        message(5, "user", INJECTED),
+    ]  # fmt: skip
+
+
+def gemini(folder: Path, *broken: str) -> Path:
+    jsonl(folder / "app" / "chats" / "session-2026-01-30T09-00-00000000.jsonl",
+          *gemini_lines(), *broken)  # fmt: skip
+    return folder
+
+
+GEMINI = CODEX
+
+
 def openclaw_memory(folder: Path) -> Path:
     write(folder / "MEMORY.md", "# Memory\n\nWe moved the server to the cellar.\n")
     write(folder / "USER.md", "Ann likes short answers.\n")
@@ -648,5 +687,5 @@ ALL: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "pi": (pi, PI), "claude": (claude, CLAUDE), "openclaw": (openclaw, OPENCLAW), "mom": (mom, MOM),
     "chatgpt": (chatgpt, CHATGPT), "claude-ai": (claude_ai, CLAUDE_AI),
     "discord": (discord, DISCORD), "telegram": (telegram, TELEGRAM),
-    "codex": (codex, CODEX),
+    "codex": (codex, CODEX), "gemini": (gemini, GEMINI),
 }  # fmt: skip

@@ -173,6 +173,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "mom": ("log.jsonl", mom()),
     "telegram": ("result.json", telegram()),
     "codex": ("rollout-s.jsonl", histories.codex_lines()),
+    "gemini": ("session-s.jsonl", histories.gemini_lines()),
 }
 
 

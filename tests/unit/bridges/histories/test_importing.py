@@ -105,7 +105,7 @@ BROKEN: dict[str, list[Any]] = {
         {"uuid": "y", "chat_messages": [None, {"sender": "nobody", "text": "?"}]},
     ],
     "discord": [{"content": "neither id nor time"}], "telegram": [],
-    "codex": ["{torn"],
+    "codex": ["{torn"], "gemini": ["{torn"],
 }  # fmt: skip
 
 
@@ -426,6 +426,7 @@ def test_calls_have_names_and_arguments(tmp_path):
         ("chatgpt", "python", "c1", {"input": "print(6 * 7)"}),
         ("claude-ai", "repl", "toolu_1", {"code": "6*7"}),
         ("codex", "shell", "call_1", {"command": ["pm2", "ls"]}),
+        ("gemini", "shell", "call_1", {"command": ["pm2", "ls"]}),
     ]:
         event = next(
             e for e in said(tool, histories.ALL[tool][0](tmp_path / tool)) if e.role == "tool"

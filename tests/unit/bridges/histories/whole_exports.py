@@ -156,6 +156,33 @@ def codex() -> dict[str, Any]:
     return {f"{name}.jsonl": lines, f"{name} 2.jsonl": lines[:8]}
 
 
+def gemini() -> dict[str, Any]:
+    """Resumed, taken back, and compacted: what was said stands in it several times."""
+    say = histories.gemini_message
+    hooked = (
+        f"<hook_context>{histories.INJECTED.replace('<', '&lt;')}</hook_context>\n\n - sayAsked"
+    )
+    typed = {"content": [{"text": "@a leftFile"}], "displayContent": [{"text": "saySee @a"}]}
+    asked = {"id": "q", "name": "ask_user_input", "args": {"question": "sayWhich?"}}
+    wrong, again = say(9, "user", "leftWrong"), say(12, "user", "leftAgain")
+    snapshot = "<scratchpad>leftThought</scratchpad><state_snapshot>Taxes.</state_snapshot>"
+    agreed = "Got it. Thanks for the additional context!"
+    anew = [
+        say(13, "user", snapshot), say(14, "gemini", agreed), say(15, "user", hooked),
+        say(16, "user", "sayUnknown"), {**again, "id": "copied"},
+    ]  # fmt: skip
+    return {"tmp/app/chats/session-2026-03-01T10-00-00000000.jsonl": [
+        {"sessionId": histories.SESSION, "projectHash": "0", "memoryScratchpad": {"a": "b"}},
+        say(1, "user", hooked), say(2, "gemini", "sayAnswer"), {**say(3, "user", ""), **typed},
+        {"$set": {"messages": [say(2, "gemini", "sayAnswer")], "summary": "sayNamed"}},
+        say(8, "gemini", "", toolCalls=[asked]), wrong, say(10, "gemini", "leftAnswer"),
+        {"$rewindTo": wrong["id"]}, say(11, "user", "sayRight"), again,
+        {"$set": {"messages": anew}}, {"$set": {"messages": anew}}, {"$rewindTo": "copied"},
+    ], "tmp/app/chats/session-2026-02-01T10-00-00000001.json": {
+        "sessionId": "old", "messages": [say(1, "user", "sayOld"), say(2, "gemini", "sayNew")],
+    }}  # fmt: skip
+
+
 def claude_memory() -> dict[str, Any]:
     folder = "projects/-srv-app/memory"
     index = "# Memory\n- [Auth](auth.md) \u2014 tokens\n"
@@ -178,6 +205,7 @@ EXPORTS: dict[str, tuple[Any, set[str]]] = {
     "claude-ai": (claude_ai, {"file 'users.json'"}),
     "chatgpt": (chatgpt, {"file 'message_feedback.json'", "file 'chat.html'"}),
     "telegram": (telegram, set()), "claude": (claude, set()), "codex": (codex, set()),
+    "gemini": (gemini, set()),
     "claude-memory": (claude_memory, {"file in 'projects'", "copy of a synchroniser", "index"}),
     "openclaw-memory": (openclaw_memory, {"file 'TOOLS.md'"}),
 }  # fmt: skip
