@@ -1,7 +1,7 @@
 /**
  * A pi that is none: loads the extension named by the first argument and hands it what it is told.
  *
- * Each line on standard input is {events | command, session, cwd, ui}; each line on standard output {results, told}.
+ * Each line on standard input is {events, session, cwd, ui}; each line on standard output {results, told}.
  * Events of one line are sent without waiting for each other, as pi may do.
  */
 
@@ -9,16 +9,14 @@ import { createInterface } from "node:readline";
 
 const { default: extension } = await import(process.argv[2]);
 const handlers = {};
-const commands = {};
 extension({
 	on: (name, handler) => (handlers[name] = handler),
 	registerFlag: () => {},
 	getFlag: (name) => process.env.FLAGS?.split(",").includes(name) ?? false,
-	registerCommand: (name, command) => (commands[name] = command),
-});
+}, { timeout: Number(process.env.LONGEST ?? 60) });
 
 for await (const line of createInterface({ input: process.stdin })) {
-	const { events = [], command, session, cwd, ui } = JSON.parse(line);
+	const { events = [], session, cwd, ui } = JSON.parse(line);
 	const told = [];
 	const ctx = {
 		cwd,
@@ -29,10 +27,8 @@ for await (const line of createInterface({ input: process.stdin })) {
 			getHeader: () => session.header,
 			getEntries: () => session.entries,
 			getSessionFile: () => session.file ?? undefined,
-			getSessionDir: () => session.folder,
 		},
 	};
 	const results = await Promise.all(events.map((event) => handlers[event.type](event, ctx)));
-	if (command) await commands[command].handler("", ctx);
 	console.log(JSON.stringify({ results: results.map((result) => result ?? null), told }));
 }

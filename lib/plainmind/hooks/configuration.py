@@ -55,10 +55,15 @@ def find(data: bytes, client: str) -> dict[str, list[Value]]:
     return found
 
 
+def describe(hooks: list[Hook], client: str) -> dict[str, list[Value]]:
+    """The same of hooks that are to be there."""
+    return {hook.event: [hook.group()] for hook in hooks}
+
+
 def add(data: bytes, hooks: list[Hook], client: str, undo: Undo) -> tuple[bytes, Undo]:
     """A configuration with exactly these hooks of ours, each once; `undo` is of those that are
     there, and the new one of these."""
-    if find(data, client) == {hook.event: [hook.group()] for hook in hooks}:
+    if find(data, client) == describe(hooks, client):
         return data, undo
     data = remove(data, client, undo)
     text, mark = _decode(data), _mark(data)

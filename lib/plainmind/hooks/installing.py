@@ -12,9 +12,9 @@ from typing import Any
 
 from ..ground import clock, exchange, files, regular, stream
 from ..ground.errors import BadData, NotPermitted
-from ..ground.paths import IS_INSTALLED, default_root, find_repository
+from ..ground.paths import CHECKOUT, IS_INSTALLED, default_root, find_repository
 from ..truth import hook_calls
-from . import configuration
+from . import configuration, extension
 from .clients import CLIENTS
 from .configuration import Hook, Undo
 
@@ -38,13 +38,16 @@ def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
 class Installation:
     def __init__(self, session: Any, client: str, project: bool):
         self.session, self.client, self.place = session, client, CLIENTS[client].place
-        self.user = session.env.get(self.place.variable) or os.path.expanduser(
-            os.path.join("~", self.place.folder)
-        )
-        self.path = os.path.join(self.user, self.place.file)
+        place, known = self.place, session.env.get(self.place.variable)
+        if known and place.variable.startswith("XDG_"):
+            known = os.path.join(known, os.path.basename(place.folder))
+        self.user = known or os.path.expanduser(os.path.join("~", place.folder))
+        self.path = os.path.join(self.user, place.file)
         if project:
             top = find_repository(os.getcwd())
-            self.path = os.path.join(top, self.place.folder, self.place.project_file)
+            folder = place.project_folder or place.folder
+            self.path = os.path.join(top, folder, place.project_file)
+        self.way: Any = extension if place.extension else configuration
 
     def hooks(self) -> list[Hook]:
         """What is to be there. The client gives up a second after we would have."""
@@ -52,6 +55,9 @@ class Installation:
         command = f"{quote(_find_command())} {self.client}"
         if self.session.home.root != default_root(self.session.env.get("XDG_DATA_HOME")):
             command += f" --home {quote(self.session.home.root)}"
+        if self.place.extension:
+            path = os.path.join(CHECKOUT, "integrations", self.place.extension)
+            return [Hook(path, command, timeout)]
         return [Hook(event, command, timeout, matcher) for event, matcher in self.place.hooks]
 
     def install(self) -> list[str]:
@@ -59,7 +65,7 @@ class Installation:
         hooks, known = self.hooks(), self._recall_undo()
         missing = not os.path.lexists(self.path)
         before = self._read()
-        wanted, undo = self._judge(lambda: configuration.add(before, hooks, self.client, known))
+        wanted, undo = self._judge(lambda: self.way.add(before, hooks, self.client, known))
         if wanted == before and not missing:
             return []
         self._record(undo, missing)
@@ -68,20 +74,22 @@ class Installation:
                 files.create(self.path, wanted)
             else:
                 self._check_writable()
-                change = lambda old: configuration.add(old, hooks, self.client, known)[0]
+                change = lambda old: self.way.add(old, hooks, self.client, known)[0]
                 self._exchange(change)
-        return [hook.event for hook in hooks]
+        return [*self.way.describe(hooks, self.client)]
 
     def uninstall(self) -> list[str]:
         """The events whose hooks were taken out."""
         before = self._read()
-        found = self._judge(lambda: configuration.find(before, self.client))
+        found = self._judge(lambda: self.way.find(before, self.client))
         if not found:
             return []
         self._check_writable()
-        undo, made = self._recall_undo(), self._find_record().get("created")
+        # an empty file of ours alone would be an extension that cannot be loaded
+        undo = self._recall_undo()
+        made = self._find_record().get("created", bool(self.place.extension))
         with files.lock(self.session.home.knowledge_lock):
-            self._exchange(lambda old: configuration.remove(old, self.client, undo))
+            self._exchange(lambda old: self.way.remove(old, self.client, undo))
             left = self._read()
             if made and not left.strip():
                 exchange.remove(self.path, left)
@@ -89,8 +97,8 @@ class Installation:
         return [*found]
 
     def tell_status(self) -> int:
-        found = self._judge(lambda: configuration.find(self._read(), self.client))
-        wanted = {hook.event: [hook.group()] for hook in self.hooks()}
+        found = self._judge(lambda: self.way.find(self._read(), self.client))
+        wanted = self.way.describe(self.hooks(), self.client)
         last = hook_calls.find_last(self.session.home, self.client)
         calls = "yes" if found == wanted else "otherwise" if found else "no"
         if calls == "yes" and not self.place.trusted and last <= str(self._find_record().get("at")):
@@ -104,8 +112,10 @@ class Installation:
         """What is left to do, and how the client's own sessions are imported."""
         if self.place.todo:
             self.session.say(self.place.todo)
-        sessions = os.path.join(self.user, self.place.sessions)
-        if not os.path.isdir(sessions):
+        sessions = os.path.join(self.user, os.path.expanduser(self.place.sessions))
+        if data := self.session.env.get("XDG_DATA_HOME"):
+            sessions = sessions.replace(os.path.expanduser("~/.local/share"), data, 1)
+        if not os.path.exists(sessions):
             return
         bin = os.path.dirname(_find_command())
         take = f"{quote(os.path.join(bin, 'mem-import'))} --from {self.place.tool}"

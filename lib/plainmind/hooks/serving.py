@@ -5,6 +5,7 @@ is printed. Whatever fails is noted and raised, and then nothing was printed."""
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def serve(session: Any, name: str) -> int:
             text = ""
             if told:
                 event[0] = told.kind
-                text = HookCall(session, name, told).answer()
+                text = CLIENTS[name].show(HookCall(session, name, told).answer())
                 with suppress(OSError):  # the folder is there once something was kept
                     hook_calls.record(session.home, session.now, name, told.kind)
         except Exception as error:
@@ -63,6 +64,10 @@ class HookCall:
         self.session, self.told = session, told
         self.client: Client = CLIENTS[name]
         self.context = f"{name}/{_name_project(told.cwd)}"
+        if self.client.as_imported:
+            from ..bridges.histories.items import context_of
+
+            self.context = context_of(name, told.session)
         self.log = Log(session.home, session.key)
 
     def answer(self) -> str:
@@ -72,11 +77,13 @@ class HookCall:
             if told.source in ("clear", "compact"):
                 self._start_window(SHORTEST_WINDOW)
             return self._greet() if told.source in FRESH else ""
+        read = self.client.read_entries
+        last = self._keep_entries(read) if read and told.entries else None
         if told.kind == PROMPT and told.text.strip():
-            return self._remember(self._append([("user", told.text)]))
-        if told.kind == ANSWER:
+            return self._remember(last if read else self._append([("user", told.text)]))
+        if told.kind == ANSWER and not read:
             self._append([("user", ""), ("agent", told.text)])
-        elif told.kind == SUMMARY:
+        elif told.kind == SUMMARY and not read:
             self._keep_summary()
         elif told.kind == END and self.session.settings["hook.sessions"]:
             self._keep_transcript()
@@ -88,14 +95,21 @@ class HookCall:
 
         return Memory.of(self.session)
 
+    @property
+    def since(self) -> int:
+        """When the session began, in ms; 0 where nobody says so, or one of two clocks is wrong."""
+        from . import transcripts
+
+        path = self.told.transcript
+        began = self.told.began or (transcripts.find_beginning(path) if path else 0)
+        return began if began < self.session.now else 0
+
     def _append(self, said: list[tuple[str, str]]) -> AppendResult | None:
         """Append what was said, unless it is there; where the last of it is. A user's message of
         '' is the turn's, which may be there."""
         from . import transcripts
 
-        told, now = self.told, self.session.now
-        began = transcripts.find_beginning(told.transcript) if told.transcript else 0
-        since = began if began < now else 0  # else one of the two clocks is wrong
+        told, now, since = self.told, self.session.now, self.since
         drafts = []
         for role, text in said:
             id = told.id(role) if role != "user" else told._replace(again=False).id(role)
@@ -107,6 +121,35 @@ class HookCall:
             return None
         self._start_window(LONGEST_WINDOW)
         return self.log.append(self.context, drafts, now, since=since)[-1]
+
+    def _keep_entries(self, read: Callable[[Told], Iterable[Any]]) -> AppendResult | None:
+        """Append what the client handed over, unless it is there, and keep its summaries; where
+        the last of it is."""
+        from ..bridges.histories.items import HistoryEvent
+        from ..formats.page.summary import ConversationSummary
+        from ..memory import summaries
+
+        same, found = self.client.as_imported, [*read(self.told)]
+        drafts: dict[str, list[EventDraft]] = {}
+        for one in found:
+            if isinstance(one, HistoryEvent) and (same or one.role in ("user", "agent")):
+                context = one.context if same else self.context
+                id = one.id if same else self.told.id_of(one.id)
+                draft = EventDraft(one.instant, one.role, one.content, {"id": id, **one.meta})
+                drafts.setdefault(context, []).append(draft)
+        self._start_window(LONGEST_WINDOW)
+        last = {
+            context: self.log.append(
+                context, some, self.session.now, since=self.since if context == self.context else 0
+            )[-1]
+            for context, some in drafts.items()
+        }
+        for one in found:
+            if isinstance(one, ConversationSummary):
+                summaries.keep(self.memory, one)
+            elif isinstance(one, Failure):
+                self.session.say(str(one))
+        return last.get(self.context)
 
     def _start_window(self, longest: int) -> None:
         """Start the context's next window, if the current one is longer than this."""
@@ -131,7 +174,9 @@ class HookCall:
         share = moments.Share(limits, moments.BLOCK, moments.EACH, policy, most=room)
         share = share._replace(measure=self.client.measure)
         scope, counted = Scope(), None
-        if message:
+        if self.client.as_imported and (window := self.session.home.current_window(self.context)):
+            scope = Scope(shown=(window, 1))
+        elif message:
             first = reader.find_run(self.session.home, message.path, message.line, self.told.owns)
             scope, counted = Scope(shown=(message.path, first)), message.ref
         blocks = moments.remember(self.memory, self.told.text, scope, share, counted=counted)
@@ -142,6 +187,7 @@ class HookCall:
     def _greet(self) -> str:
         """Resident memory and the pages that are always given."""
         from ..memory import pages, resident
+        from ..truth.pages import maintenance
 
         memory, measure = self.memory, self.client.measure
         room = self.client.limit - measure(_enclose(["…"]))
@@ -149,7 +195,9 @@ class HookCall:
         always = injected_blocks.escape(resident.build_block(memory, found).rstrip("\n"))
         if measure(always) > room:
             always = _cut(always, room, measure)
-        return _enclose([always, pages.always(memory, (room - measure(always)) // 4 - 1)])
+        due = maintenance.audit_notice(memory.home, memory.now())
+        room -= measure(always) + measure(due)
+        return _enclose([always, pages.always(memory, room // 4 - 1), due])
 
     # --- what is kept
 

@@ -1,6 +1,6 @@
 """Summaries of conversations that other tools made, kept as pages of raw/compaction/.
 
-Taken without being asked: by `mem-import`, by skills/pi as they happen, by a hook. One summary is
+Taken without being asked: by `mem-import`, and by `mem-hook` as they happen. One summary is
 one page, however often it comes. Owns what of one is kept, and for how long it is worth taking.
 """
 

@@ -78,7 +78,7 @@ def line(**more) -> str:
 
 
 def test_lines_are_kept_and_found_and_a_bad_one_stops_no_other(home, command):
-    """As skills/pi and a hook of Claude Code hand them on."""
+    """As an importer and a hook of Claude Code hand them on."""
     lines = [line(), line(), line(id=""), line(timestamp="x"), "[]", "{", line(id="k2")]
     data = "\n".join(lines).encode()
     now = ("--now", clock.to_text(NOW))

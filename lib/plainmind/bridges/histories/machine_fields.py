@@ -70,6 +70,14 @@ BY_TOOL = {
         displayName description renderOutputAsMarkdown resultDisplay memoryScratchpad
         thoughtSignature
     """,
+    # title: of a call, for the screen; metadata, snapshot, diffs: what a tool changed, again
+    "opencode": """
+        id sessionID messageID parentID time agent mode model modelID providerID path cost tokens
+        finish tools variant summary.diffs callID state.title state.metadata state.time
+        state.status state.attachments metadata snapshot reason hash mime source slug version
+        directory project_id session_id message_id parent_id workspace_id permission revert
+        share_url
+    """,
     "claude-memory": "node_type modified originSessionId",
     # date and tier are read, source is the writer's name for itself
     "pi-mind": "date tier source",

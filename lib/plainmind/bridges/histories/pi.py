@@ -5,10 +5,9 @@ ids.
     {"type":"message","id":"a1b2c3d4","parentId":…,"timestamp":…,
       "message":{"role":"user"|"assistant"|"toolResult"|"bashExecution",…}}
 
-Remembers what skills/pi logs, under the same contexts and ids, so that importing what it has logged
-adds nothing. The entries are a tree, and the branch that ends with the last one is the
-conversation. A fork repeats the entries from before it: they belong to the session they were said
-in."""
+What `mem-hook pi` keeps is read by this, too: an import of what it has logged adds nothing. The
+entries are a tree, and the branch that ends with the last one is the conversation. A fork repeats
+the entries from before it: they belong to the session they were said in."""
 
 from collections.abc import Callable, Container, Iterator
 from typing import Any

@@ -14,6 +14,7 @@ HISTORIES = {
     "mom": "mom:Mom",
     "codex": "codex:Codex",
     "gemini": "gemini:Gemini",
+    "opencode": "opencode:OpenCode",
     "chatgpt": "chatgpt:ChatGPT",
     "claude-ai": "claude_ai:ClaudeAI",
     "discord": "discord:Discord",

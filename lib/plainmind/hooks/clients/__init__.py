@@ -1,6 +1,11 @@
 """The agents that call us, a module each. Adding one is a module and a line."""
 
-from . import claude_code, codex
+from . import claude_code, codex, opencode, pi
 from .shape import Client
 
-CLIENTS: dict[str, Client] = {"claude-code": claude_code.CLIENT, "codex": codex.CLIENT}
+CLIENTS: dict[str, Client] = {
+    "claude-code": claude_code.CLIENT,
+    "codex": codex.CLIENT,
+    "opencode": opencode.CLIENT,
+    "pi": pi.CLIENT,
+}

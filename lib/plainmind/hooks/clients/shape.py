@@ -10,12 +10,16 @@ An event is a JSON object. Claude Code's shape, which others took over:
                        it go on after an answer, so that the turn has several
     PostCompact        "compact_summary"
     SessionEnd         "reason"
+
+What extensions of ours (integrations/) send has the same form, and with it
+    "entries"          what is to be kept, as the client itself keeps it: its importer reads it
+    "session_started"  when the session began, in ms
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...formats.log import injected_blocks
@@ -41,11 +45,13 @@ class Place(NamedTuple):
     folder: str
     file: str
     project_file: str
-    sessions: str
+    sessions: str  # below the folder, unless it begins with '~'
     tool: str  # as mem-import names it
-    hooks: tuple[tuple[str, str], ...]  # event, matcher
+    hooks: tuple[tuple[str, str], ...] = ()  # event, matcher
     todo: str = ""
     trusted: bool = True  # it runs what stands there; else a person allows it first
+    extension: str = ""  # the file of integrations/ that `file`, all ours, has it load
+    project_folder: str = ""  # if it is not `folder`
 
 
 class Client(NamedTuple):
@@ -56,6 +62,11 @@ class Client(NamedTuple):
     limit: int  # of what one hook may print, as `measure` counts
     measure: Callable[[str], int] = utf16
     turn: str = "prompt_id"  # the key that names the turn
+    show: Callable[[str], str] = str  # what is printed of what it is to be given
+    #: what entries say, as an import would have it; raises what a reader of histories raises
+    read_entries: "Callable[[Told], Iterable[Any]] | None" = None
+    #: its events are those of an import, tools' with them; else one context is a project's
+    as_imported: bool = False
 
 
 class Told(NamedTuple):
@@ -70,6 +81,8 @@ class Told(NamedTuple):
     cwd: str
     transcript: str
     again: bool  # the turn had an answer before
+    began: int = 0  # ms
+    entries: tuple[Any, ...] = ()
 
     def id(self, what: str) -> str:
         """The id of one of the session's events; '' when the client does not tell turns apart."""
@@ -77,6 +90,10 @@ class Told(NamedTuple):
             return ""
         more = f"-{digest(self.text)[:8]}" if self.again else ""
         return f"{_plain(self.session)}/{_plain(self.turn)}/{what}{more}"
+
+    def id_of(self, part: str) -> str:
+        """The id of what the client names `part`."""
+        return f"{_plain(self.session)}/{_plain(part)}"
 
     def owns(self, id: Any) -> bool:
         """Whether an event with this id is of the session."""
@@ -103,6 +120,8 @@ def read(client: Client, data: bytes) -> Told | None:
     kind, key = client.events.get(_text(value, "hook_event_name"), ("", ""))
     if not kind:
         return None
+    entries = value.get("entries")
+    entries = entries if isinstance(entries, list) else []
     return Told(
         kind,
         _text(value, "session_id"),
@@ -112,7 +131,14 @@ def read(client: Client, data: bytes) -> Told | None:
         _text(value, "cwd"),
         _text(value, "transcript_path"),
         value.get("stop_hook_active") is True,
+        began if type(began := value.get("session_started")) is int else 0,
+        tuple(entry for entry in entries if isinstance(entry, dict)),
     )
+
+
+def show_json(text: str) -> str:
+    """For an extension of ours: that there is an answer says that all was kept."""
+    return json.dumps({"context": text}) + "\n"
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:

@@ -3,7 +3,9 @@ ones."""
 
 import json
 import os
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -652,6 +654,85 @@ def gemini(folder: Path, *broken: str) -> Path:
 GEMINI = CODEX
 
 
+def opencode_rows() -> dict[str, list[dict[str, Any]]]:
+    """The tables of opencode's database, as 1.18 wrote them."""
+    start, model = 1_769_763_600_000, {"providerID": "openai", "modelID": "gpt-5"}
+    tables: dict[str, list[dict[str, Any]]] = {"session": [], "message": [], "part": []}
+
+    def session(id: str, title: str, **more: Any) -> None:
+        about = {"project_id": "global", "directory": "/srv/app", "version": "1.18.33"}
+        row = {"id": id, "title": title, "parent_id": None, "revert": None, "time_created": start}
+        tables["session"].append({**row, **about, **more})
+
+    def message(role: str, *parts: dict[str, Any], of: str = "ses_1", **more: Any) -> None:
+        n = len(tables["message"])
+        id, time = f"msg_{n:03}", start + 1000 * (n + 1)
+        name = {"model": model} if role == "user" else model
+        data = {"role": role, "time": {"created": time}, "agent": "build", **name, **more}
+        tables["message"].append({"id": id, "session_id": of, "time_created": time, "data": data})
+        for part in parts:
+            known = {"id": f"prt_{len(tables['part']):03}", "message_id": id, "session_id": of}
+            tables["part"].append({**known, "data": part})
+
+    def text(said: str, **more: Any) -> dict[str, Any]:
+        return {"type": "text", "text": said, **more}
+
+    def tool(status: str, **more: Any) -> dict[str, Any]:
+        state = {"status": status, "input": {"command": "pm2 ls"}, "title": "pm2 ls", **more}
+        return {"type": "tool", "callID": "call_1", "tool": "bash", "state": state}
+
+    session("ses_1", "Restarting pm2", revert=json.dumps({"messageID": "msg_006"}))
+    session("ses_2", "Look for pm2", parent_id="ses_1")
+    message("user", text("How do I restart pm2?"), text("Called the Read tool", synthetic=True))
+    message(
+        "assistant", {"type": "step-start", "snapshot": "4a"}, {"type": "reasoning", "text": "Hm."},
+        text("I look."), tool("completed", output="none", time={"end": start + 2500}),
+        tool("running"), {"type": "file", "mime": "text/plain", "filename": "a.txt", "url": "x"},
+    )  # fmt: skip
+    message("user", text(INJECTED))
+    message("user", {"type": "compaction", "auto": False})
+    message("assistant", text("They spoke of pm2."), summary=True)
+    message("assistant", tool("error", error="disk full"))
+    message("user", text("Said, and taken back."))
+    message("user", text("Find it."), of="ses_2")
+    return tables
+
+
+def write_opencode(path: Path, tables: dict[str, Any], *broken: str) -> Path:
+    def quoted(names: Any) -> str:
+        return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as db, db:
+        for table, value in tables.items():
+            rows = value if isinstance(value, list) else [{"value": value}]
+            names = list(dict.fromkeys(name for row in rows for name in row)) or ["id"]
+            db.execute(f"CREATE TABLE {quoted([table])} ({quoted(names)})")
+            for row in rows:
+                plain = [row.get(name) for name in names]
+                values = [json.dumps(v) if isinstance(v, dict | list) else v for v in plain]
+                marks = ", ".join("?" * len(names))
+                db.execute(f"INSERT INTO {quoted([table])} VALUES ({marks})", values)
+        for n, data in enumerate(broken):
+            known = (f"prt_broken{n}", "msg_000", "ses_1", data)
+            db.execute(
+                "INSERT INTO part (id, message_id, session_id, data) VALUES (?,?,?,?)", known
+            )
+    return path
+
+
+def opencode(folder: Path, *broken: str) -> Path:
+    write_opencode(folder / "opencode.db", opencode_rows(), *broken)
+    return folder
+
+
+OPENCODE = [
+    ("system", "Restarting pm2"), ("user", "How do I restart pm2?"), ("agent", "I look."),
+    ("tool", "none"), ("tool", "disk full"), ("system", "Look for pm2"), ("agent", "Find it."),
+]  # fmt: skip
+
+
 def openclaw_memory(folder: Path) -> Path:
     write(folder / "MEMORY.md", "# Memory\n\nWe moved the server to the cellar.\n")
     write(folder / "USER.md", "Ann likes short answers.\n")
@@ -687,5 +768,5 @@ ALL: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "pi": (pi, PI), "claude": (claude, CLAUDE), "openclaw": (openclaw, OPENCLAW), "mom": (mom, MOM),
     "chatgpt": (chatgpt, CHATGPT), "claude-ai": (claude_ai, CLAUDE_AI),
     "discord": (discord, DISCORD), "telegram": (telegram, TELEGRAM),
-    "codex": (codex, CODEX), "gemini": (gemini, GEMINI),
+    "codex": (codex, CODEX), "gemini": (gemini, GEMINI), "opencode": (opencode, OPENCODE),
 }  # fmt: skip

@@ -174,6 +174,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "telegram": ("result.json", telegram()),
     "codex": ("rollout-s.jsonl", histories.codex_lines()),
     "gemini": ("session-s.jsonl", histories.gemini_lines()),
+    "opencode": ("opencode.db", histories.opencode_rows()),
 }
 
 
@@ -182,6 +183,8 @@ def run(tool: str, folder: Path, value: Any) -> list[Any]:
     path = folder / tool / name
     if name.endswith(".jsonl"):
         jsonl(path, *(line if isinstance(line, dict) else json.dumps(line) for line in value))
+    elif name.endswith(".db"):
+        histories.write_opencode(path, value)
     else:
         write(path, json.dumps(value))
     choice = importing.ImportChoice((str(path),))

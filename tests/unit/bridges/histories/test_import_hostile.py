@@ -184,6 +184,20 @@ def test_sessions_of_anything(tool, folder):
     run()
 
 
+def test_a_database_of_anything(folder):
+    tables = histories.opencode_rows()
+    known, data = tables["part"][0], [row["data"] for row in tables["part"]]
+
+    @QUIET
+    @given(mutated(data))
+    def run(value):
+        values = enumerate(value if isinstance(value, list) else [value])
+        tables["part"] = [{**known, "id": f"prt_{n}", "data": one} for n, one in values]
+        check("opencode", histories.write_opencode(folder / "opencode.db", tables))
+
+    run()
+
+
 @pytest.mark.parametrize("tool", sorted(EXPORTS))
 def test_exports_of_anything(tool, folder):
     @QUIET

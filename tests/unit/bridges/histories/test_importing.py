@@ -105,7 +105,7 @@ BROKEN: dict[str, list[Any]] = {
         {"uuid": "y", "chat_messages": [None, {"sender": "nobody", "text": "?"}]},
     ],
     "discord": [{"content": "neither id nor time"}], "telegram": [],
-    "codex": ["{torn"], "gemini": ["{torn"],
+    "codex": ["{torn"], "gemini": ["{torn"], "opencode": ["{torn"],
 }  # fmt: skip
 
 
@@ -427,6 +427,7 @@ def test_calls_have_names_and_arguments(tmp_path):
         ("claude-ai", "repl", "toolu_1", {"code": "6*7"}),
         ("codex", "shell", "call_1", {"command": ["pm2", "ls"]}),
         ("gemini", "shell", "call_1", {"command": ["pm2", "ls"]}),
+        ("opencode", "bash", "call_1", {"command": "pm2 ls"}),
     ]:
         event = next(
             e for e in said(tool, histories.ALL[tool][0](tmp_path / tool)) if e.role == "tool"

@@ -1,0 +1,31 @@
+"""pi, which loads an extension of ours (integrations/pi). Its entries are those of its session
+files, after the session's header; they become the events that an import of the file gives."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .shape import EVENTS, Client, Place, Told, show_json
+
+PLACE = Place(
+    "PI_CODING_AGENT_DIR",
+    ".pi/agent",
+    "extensions/plainmind.js",
+    "extensions/plainmind.js",
+    "sessions",
+    "pi",
+    todo="sessions that run already call it after /reload",
+    extension="pi/index.js",
+    project_folder=".pi",
+)
+
+
+def _read(told: Told) -> Iterator[Any]:
+    from ...bridges.histories import pi, sources
+
+    source = sources.Source(told.transcript, 0, 0)
+    places = (f"<stdin>: entry {n}" for n in range(len(told.entries)))
+    records = (sources.RawRecord(*each) for each in zip(places, told.entries))
+    return pi.read_events(records, "pi", lambda header: pi.find_lineage(header, source), ())
+
+
+CLIENT = Client(EVENTS, PLACE, 16_000, show=show_json, read_entries=_read, as_imported=True)
