@@ -51,7 +51,7 @@ def unended() -> None:
 
 def forgetful() -> None:
     """Ids are not looked up."""
-    writer._take_ids = lambda ids, path, full, stat: b""
+    writer.ContextEnd.find = lambda self, ids: {}
 
 
 def hasty() -> None:
@@ -67,7 +67,7 @@ def hasty() -> None:
 
 def trusting() -> None:
     """An event found by its id is taken for durable."""
-    writer.Log._acknowledge = lambda self, paths: None
+    writer.Log._acknowledge = lambda self, paths, known=None: None
 
 
 def unsynced_appends() -> None:
@@ -93,6 +93,28 @@ def untold_end() -> None:
 def small_batches() -> None:
     """No promise is broken: a batch of lines is three, so that a few lines are two batches."""
     stream.BATCH_LINES = 3
+
+
+def short_contexts() -> None:
+    """No promise is broken: ids of short contexts are kept, too."""
+    from plainmind.truth.log import context_ends
+
+    context_ends.LEAST = 0
+
+
+def kept_first() -> None:
+    """What is kept of a context says that an event is there before it is."""
+    short_contexts()
+    put, wrote = writer.Log._put, writer.ContextEnd.wrote
+
+    def keeping(self, window, data, head):
+        kept = next(iter(self._ends.values()))
+        last = kept.end._replace(digest=head.digest, line=head.line, end=head.size)
+        wrote(kept, last, [("1", head.line)])
+        put(self, window, data, head)
+
+    writer.Log._put = keeping
+    writer.ContextEnd.wrote = lambda self, end, ids: None
 
 
 def instant_vectors() -> None:
@@ -142,9 +164,9 @@ def unheard() -> None:
     """An event found by its id is made durable, and not entered in the journal."""
     acknowledge, journal = writer.Log._acknowledge, writer.Log.journal
 
-    def acknowledging(self, paths):
+    def acknowledging(self, paths, known=None):
         writer.Log.journal = lambda self, head: None
-        acknowledge(self, paths)
+        acknowledge(self, paths, known)
         writer.Log.journal = journal
 
     writer.Log._acknowledge = acknowledging

@@ -47,6 +47,7 @@ def test_every_death(writer, tmp_path):
         ("an event after a torn one", "unclosed", "unclosed", "no event"),
         ("one more event", "", "forgetful", "'new', 'new'"),
         ("one more event", "hasty", "", "no event here"),
+        ("one more event, where ids are kept", "kept_first", "short_contexts", "cut short"),
         ("one more event", "", "trusting", "the journal has not heard"),
         ("one more event", "", "unheard", "the journal has not heard"),
         ("a task", "unsynced", "", ENDED),

@@ -17,7 +17,7 @@ from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory
 from plainmind.memory.resident import writing
-from plainmind.truth.log import pinning, reader, verify
+from plainmind.truth.log import context_ends, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.resident import journal
 from plainmind.truth.work import journal as work_journal
@@ -103,6 +103,29 @@ def test_64_processes_append_20_events_each(home):
         assert mine == sorted(mine, key=lambda ref: int(ref.rpartition(":")[2])), "out of order"
     assert list(verify.verify_windows(home, [])) == []
     assert files.read(home.window_heads).count(b"\n") == PROCESSES * EVENTS
+
+
+def test_64_processes_append_events_with_ids_to_four_contexts(home, monkeypatch):
+    """Each event twice, by two processes: it is there once, and both are told where."""
+    monkeypatch.setattr(context_ends, "LEAST", 4096)
+    contexts = [f"test/many{n}" for n in range(4)]
+
+    def work(number: int) -> list[str]:
+        log, pair = Log(home), number // 2
+        some = [
+            EventDraft(NOW, "user", content(pair, n), {"id": f"{pair}/{n}"}) for n in range(EVENTS)
+        ]
+        at = [some[: EVENTS // 2], *([one] for one in some[EVENTS // 2 :])]
+        return [one.ref for part in at for one in log.append(contexts[pair % 4], part, NOW)]
+
+    refs = together(work, PROCESSES)
+    assert refs[::2] == refs[1::2]
+    windows = [reader.read_window(home, f"logs/{one}/{STAMP}.md") for one in contexts]
+    found = {e.ref: e.content for one in windows for e in map(one.event, one.blocks())}
+    assert len(found) == PROCESSES // 2 * EVENTS
+    for pair, mine in enumerate(refs[::2]):
+        assert [found[ref] for ref in mine] == [content(pair, n) for n in range(EVENTS)]
+    assert list(verify.verify_windows(home, [])) == []
 
 
 def test_64_commands_at_once(home):

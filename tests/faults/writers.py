@@ -20,7 +20,7 @@ from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache, embedding, engine_in_use
 from plainmind.memory import Memory, care, pages
-from plainmind.truth.log import pinning, reader, verify
+from plainmind.truth.log import context_ends, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.resident import journal, trust
 from plainmind.truth.work import journal as work_journal
@@ -62,6 +62,14 @@ def empty(home: Home) -> None:
 def with_events(home: Home) -> None:
     empty(home)
     Log(home).append(CONTEXT, BEFORE, NOW)
+
+
+def with_kept_ids(home: Home) -> None:
+    with_events(home)
+    context_ends.LEAST, least = 0, context_ends.LEAST
+    Log(home).append(CONTEXT, BEFORE[:1], NOW)
+    Log(home).append(CONTEXT, [BEFORE[0]._replace(content="three", meta={"id": "b3"})], NOW)
+    context_ends.LEAST = least
 
 
 def with_a_torn_tail(home: Home) -> None:
@@ -548,6 +556,14 @@ WRITERS = [
         b"new",
         with_events,
         appends(_OLD, "new"),
+    ),
+    Writer(
+        "one more event, where ids are kept",
+        ["mem-append", *_HERE, "--role", "user", "--id", "1"],
+        b"new",
+        with_kept_ids,
+        appends([*_OLD, "three"], "new"),
+        through="short_contexts",
     ),
     Writer(
         "an event after a torn one",

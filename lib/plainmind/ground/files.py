@@ -166,6 +166,21 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
         close(fd)
 
 
+def overwrite(path: str, data: bytes, at: int) -> None:
+    """Put `data` in a file from a place on; from its beginning, it is all of it. Not durable: for
+    what can be made again."""
+    fd = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+    )
+    try:
+        if os.pwrite(fd, data, at) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        if not at:
+            os.ftruncate(fd, len(data))
+    finally:
+        close(fd)
+
+
 def create(path: str, data: bytes, mode: int = 0o600) -> None:
     """A new file with all its content, or FileExistsError: never a half-made one, never over
     another."""

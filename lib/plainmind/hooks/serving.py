@@ -21,7 +21,7 @@ from .clients.shape import ANSWER, END, FRESH, PROMPT, START, SUMMARY, Client, T
 if TYPE_CHECKING:
     from ..memory import Memory
 
-#: bytes, after which a context's next window begins: ids are looked for in all of it
+#: bytes, after which a context's next window begins: what was just said is looked for in it
 LONGEST_WINDOW = 1024 * 1024
 SHORTEST_WINDOW = 100  # bytes: one that has no event
 NOTE = (
@@ -95,32 +95,23 @@ class HookCall:
 
         return Memory.of(self.session)
 
-    @property
-    def since(self) -> int:
-        """When the session began, in ms; 0 where nobody says so, or one of two clocks is wrong."""
-        from . import transcripts
-
-        path = self.told.transcript
-        began = self.told.began or (transcripts.find_beginning(path) if path else 0)
-        return began if began < self.session.now else 0
-
     def _append(self, said: list[tuple[str, str]]) -> AppendResult | None:
         """Append what was said, unless it is there; where the last of it is. A user's message of
         '' is the turn's, which may be there."""
         from . import transcripts
 
-        told, now, since = self.told, self.session.now, self.since
+        told, now = self.told, self.session.now
         drafts = []
         for role, text in said:
             id = told.id(role) if role != "user" else told._replace(again=False).id(role)
-            if not text and id and not self.log.has(self.context, id, since):
+            if not text and id and not self.log.has(self.context, id):
                 text = transcripts.find_prompt(told.transcript, told.turn)
             if text.strip():
                 drafts.append(EventDraft(now, role, text, {"id": id} if id else {}))
         if not drafts:
             return None
         self._start_window(LONGEST_WINDOW)
-        return self.log.append(self.context, drafts, now, since=since)[-1]
+        return self.log.append(self.context, drafts, now)[-1]
 
     def _keep_entries(self, read: Callable[[Told], Iterable[Any]]) -> AppendResult | None:
         """Append what the client handed over, unless it is there, and keep its summaries; where
@@ -139,9 +130,7 @@ class HookCall:
                 drafts.setdefault(context, []).append(draft)
         self._start_window(LONGEST_WINDOW)
         last = {
-            context: self.log.append(
-                context, some, self.session.now, since=self.since if context == self.context else 0
-            )[-1]
+            context: self.log.append(context, some, self.session.now)[-1]
             for context, some in drafts.items()
         }
         for one in found:

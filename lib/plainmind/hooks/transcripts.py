@@ -6,27 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..formats.log import injected_blocks
-from ..ground import clock, regular
-from ..ground.errors import Failure
+from ..ground import regular
 
-HEAD, TAIL = 64 * 1024, 16 * 1024 * 1024  # bytes that are read of its beginning, and of its end
-
-
-def find_beginning(path: str) -> int:
-    """When the session began, in ms; 0 where the file does not tell."""
-    for line in _lines(path, HEAD):
-        try:
-            return clock.parse(str(line["timestamp"]))
-        except (KeyError, Failure):
-            continue
-    return 0
+TAIL = 16 * 1024 * 1024  # bytes that are read of its end
 
 
 def find_prompt(path: str, turn: str) -> str:
     """What the user wrote in a turn of Claude Code's, without what was injected; '' when it is not
     there."""
     texts = []
-    for line in _lines(path, -TAIL):
+    for line in _lines(path):
         message = line.get("message")
         own = line.get("type") == "user" and line.get("promptId") == turn and not line.get("isMeta")
         if own and not line.get("isCompactSummary") and isinstance(message, Mapping):
@@ -44,14 +33,12 @@ def _texts(content: Any) -> list[str]:
     ]
 
 
-def _lines(path: str, most: int) -> Iterator[dict[str, Any]]:
-    """The objects in the first `most` bytes of a file, or in the last if that is negative; none
-    where there is no file to read."""
+def _lines(path: str) -> Iterator[dict[str, Any]]:
+    """The objects at the end of a file; none where there is no file to read."""
     try:
         with regular.open_file(path) as file:
-            if most < 0:
-                file.seek(max(0, file.seek(0, os.SEEK_END) + most))
-            data = file.read(abs(most))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            data = file.read(TAIL)
     except (OSError, ValueError):
         return
     for line in data.split(b"\n"):

@@ -87,19 +87,6 @@ def test_an_answer_has_its_question_though_the_hook_of_the_prompt_was_cut_off(ho
     assert logged(home)[2:] == [("agent", "And more.")]
 
 
-def test_windows_before_the_session_began_are_not_looked_through(home, monkeypatch):
-    now, hour = clock.parse("2026-01-30T14:00:00Z"), 3_600_000
-    for n in range(3):
-        draft = EventDraft(now, "user", str(n), {"id": str(n)})
-        Log(home).append("x/y", [draft], now)
-        Log(home).start_window("x/y", now + n * hour + 1)
-    found = [
-        [Log(home).has("x/y", str(n), since) for n in range(3)]
-        for since in (0, now + hour, now + 9 * hour)
-    ]
-    assert found == [[True] * 3, [False, True, True], [False] * 3]
-
-
 def test_what_was_compacted_is_kept_and_recalled_again(hook, home):
     hook(prompt(FACT))
     start = event("SessionStart", source="compact")

@@ -13,7 +13,7 @@ An event is a JSON object. Claude Code's shape, which others took over:
 
 What extensions of ours (integrations/) send has the same form, and with it
     "entries"          what is to be kept, as the client itself keeps it: its importer reads it
-    "session_started"  when the session began, in ms
+    "session_started"  when the session began, in ms; nothing asks for it yet
 """
 
 import hashlib
@@ -81,7 +81,6 @@ class Told(NamedTuple):
     cwd: str
     transcript: str
     again: bool  # the turn had an answer before
-    began: int = 0  # ms
     entries: tuple[Any, ...] = ()
 
     def id(self, what: str) -> str:
@@ -131,7 +130,6 @@ def read(client: Client, data: bytes) -> Told | None:
         _text(value, "cwd"),
         _text(value, "transcript_path"),
         value.get("stop_hook_active") is True,
-        began if type(began := value.get("session_started")) is int else 0,
         tuple(entry for entry in entries if isinstance(entry, dict)),
     )
 

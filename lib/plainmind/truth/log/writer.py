@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 from ...formats.log import event as events
 from ...formats.log import window_heads
 from ...formats.log.window_heads import WindowHead
-from ...ground import clock, files, regular
+from ...ground import clock, file_states, files, regular
 from ...ground.errors import BadData, InputOutput
 from ...ground.paths import Home
 from ...ground.stream import encode
+from . import context_ends
+from .context_ends import ContextEnd, WindowEnd, id_of
 
 LARGE = 256 * 1024  # bytes of a tool's result that are kept in the log as they are
 KEPT = 8 * 1024  # bytes of its head, and of its tail, when it is larger
 LIMIT = 16 * 1024 * 1024  # bytes of any other event
-TAIL = 64 * 1024  # bytes of a window that are read first, to find its last event
 
 
 class EventDraft(NamedTuple):
@@ -33,8 +34,7 @@ class EventDraft(NamedTuple):
     @property
     def id(self) -> str:
         """What makes an event the same as another, '' when nothing does."""
-        id = self.meta.get("id")
-        return str(id) if type(id) in (str, int) else ""
+        return id_of(self.meta)
 
 
 class AppendResult(NamedTuple):
@@ -58,14 +58,6 @@ class _Window(NamedTuple):
     lines: int
     tail: events.Tail
     title: bytes = b""  # of a window that is still to be made
-    inode: int = 0  # another file in its place has other bytes before its end (mem-forget)
-
-
-class _Ids(NamedTuple):
-    """The ids of a context."""
-
-    places: dict[str, tuple[str, int]]  # id -> (window, line)
-    read: dict[str, tuple[int, int, int]]  # window -> (bytes, lines, inode) read
 
 
 class Log:
@@ -73,51 +65,44 @@ class Log:
 
     def __init__(self, home: Home, key: bytes = b""):
         self.home, self.key = home, key
-        self._windows: dict[str, _Window] = {}
-        self._ids: dict[str, _Ids] = {}
+        self._ends: dict[str, ContextEnd] = {}
         self._acknowledged: set[str] = set()
 
     def append(
-        self,
-        context: str,
-        drafts: list[EventDraft],
-        now: int,
-        *,
-        records: bool = False,
-        since: int = 0,
+        self, context: str, drafts: list[EventDraft], now: int, *, records: bool = False
     ) -> list[AppendResult]:
         """Write the drafts as one block of bytes, in order, to the context's current window.
 
         One fsync for all. A draft whose meta has an `id` that the context has is not written again.
-        `records`: they are of what was forgotten, as nothing else may be. `since`: no window that
-        ended before this instant has their ids. Raises BadData, Busy, InputOutput; then nothing was
-        acknowledged and the window is as it was."""
+        `records`: they are of what was forgotten, as nothing else may be. Raises BadData, Busy,
+        InputOutput; then nothing was acknowledged and the window is as it was."""
         self.home.check_folder(context)
         for draft in drafts if not records else ():
             check_meta(draft.meta)
         drafts = [self.limit_size(draft) for draft in drafts]
+        ids = [id for draft in drafts if (id := draft.id)]
+        end = self._end(context)
+        if ids:
+            end.prepare()
         with files.lock(self.home.lock):
-            names = self.home.list_writable(context)
-            ids = self._ids.setdefault(context, _Ids({}, {})) if any(d.id for d in drafts) else None
-            window = self._read_windows(context, names, ids, since)
             try:
+                names = self.home.list_writable(context)
+                end.read(names, bool(ids))
+                window = self._read_window(context, names, end)
                 last = window or self._next_window(context, names, now)
-                return self._write(last, drafts, ids, now)
+                return self._write(last, drafts, end, end.find(ids), now)
             except BaseException:
-                self._ids.pop(context, None)
-                if window:
-                    self._windows.pop(window.path, None)
+                self._ends.pop(context, None)
                 raise
 
-    def has(self, context: str, id: str, since: int = 0) -> bool:
-        """Whether a context has an event with this id (`since`: as for `append`)."""
-        ids, names = self._ids.setdefault(context, _Ids({}, {})), self.home.list_windows(context)
-        self._take_older_ids(ids, context, names, since)
-        for name in names[-1:]:
-            path = f"logs/{context}/{name}"
-            full = self.home.path(path)
-            _take_ids(ids, path, full, os.stat(full))
-        return id in ids.places
+    def _end(self, context: str) -> ContextEnd:
+        return self._ends.setdefault(context, ContextEnd(self.home, context))
+
+    def has(self, context: str, id: str) -> bool:
+        """Whether a context has an event with this id."""
+        end = self._end(context)
+        end.prepare()
+        return bool(end.find([id]))
 
     def start_window(self, context: str, now: int) -> str:
         """End the current window of the context, start the next one, and return its path."""
@@ -136,37 +121,45 @@ class Log:
             self._acknowledge({path})
 
     def _write(
-        self, window: _Window, drafts: list[EventDraft], ids: _Ids | None, now: int
+        self,
+        window: _Window,
+        drafts: list[EventDraft],
+        end: ContextEnd,
+        known: dict[str, tuple[str, int]],
+        now: int,
     ) -> list[AppendResult]:
-        path, torn = window.path, window.tail.torn
+        path, torn, folder = window.path, window.tail.torn, os.path.dirname(window.path)
         parts, line = [window.tail.closing], window.lines + 1 + window.tail.closing.count(b"\n")
         if torn:
             drafts = [_torn_notice(torn, now), *drafts]
-        head = WindowHead(path, window.size, line, window.tail.digest)
+        head, name = WindowHead(path, 0, line, window.tail.digest), os.path.basename(path)
         results: list[AppendResult] = []
+        added: list[tuple[str, int]] = []
         for draft in drafts:
-            id = draft.id if ids else ""
-            if ids and id in ids.places:
-                results.append(AppendResult(*ids.places[id], fresh=False))
+            id = draft.id
+            if id in known:
+                there, at = known[id]
+                results.append(AppendResult(f"{folder}/{there}", at, fresh=False))
                 continue
             data, digest = events.render(head.digest, *draft, self.key)
             parts.append(data)
             results.append(AppendResult(path, line, fresh=True))
-            if ids and id:
-                ids.places[id] = (path, line)
+            if id:
+                known[id] = name, line
+                added.append((id, line))
             head = WindowHead(path, 0, line, digest)
             line += data.count(b"\n")
         data = b"".join(parts)
         again = {result.path for result in results if not result.fresh}
-        self._acknowledge(again - ({path} if data else set()))
+        self._acknowledge(again - ({path} if data else set()), end.end)
         if data:
             size = window.size + len(data)
             self._put(window, data, head._replace(size=size))
-            tail, inode = events.Tail(head.digest, None, b""), os.stat(window.full).st_ino
-            self._windows[path] = _Window(path, window.full, size, line - 1, tail, b"", inode)
             self._acknowledged.add(path)
-            if ids:
-                ids.read[path] = (size, line - 1, inode)
+            state = file_states.state_of(os.stat(window.full))
+            at = size - len(parts[-1])
+            last = WindowEnd(name, state, at, head.line, head.digest, size, line - 1)
+            end.wrote(last, added)
         return results[1:] if torn else results
 
     def _put(self, window: _Window, data: bytes, head: WindowHead) -> None:
@@ -187,15 +180,14 @@ class Log:
                 os.truncate(window.full, window.size)
             raise
 
-    def _acknowledge(self, paths: set[str]) -> None:
+    def _acknowledge(self, paths: set[str], known: WindowEnd | None = None) -> None:
         """Windows whose events are acknowledged a second time, because their ids were there.
         Whoever wrote them may have been killed before the fsync, or before the journal's line."""
         for path in paths - self._acknowledged:
-            full = self.home.path(path)
+            full, name = self.home.path(path), os.path.basename(path)
             files.sync_path(full)
-            data = files.read(full)
-            last = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)][-1]
-            self.journal(WindowHead(path, len(data), last.line, last.digest))
+            end = known if known and known.name == name else context_ends.find_end(full)
+            self.journal(WindowHead(path, end.state[3], end.line, end.digest))
             self._acknowledged.add(path)
 
     def journal(self, head: WindowHead) -> None:
@@ -217,14 +209,8 @@ class Log:
         tail = events.Tail(events.first_digest(context, stamp), None, b"")
         return _Window(path, self.home.path(path), len(title), 2, tail, title)
 
-    def _read_windows(
-        self, context: str, names: list[str], ids: _Ids | None, since: int
-    ) -> _Window | None:
-        """The current window, None when the next one is to be started; `ids` takes those of windows
-        that did not end before `since`. Each window is opened once, and only what was added since
-        the last look is parsed."""
-        if ids:
-            self._take_older_ids(ids, context, names, since)
+    def _read_window(self, context: str, names: list[str], end: ContextEnd) -> _Window | None:
+        """The current window, None when the next one is to be started."""
         if not names:
             return None
         path = f"logs/{context}/{names[-1]}"
@@ -234,21 +220,17 @@ class Log:
             return None  # without even a title it is not a window of ours
         if stat.st_nlink > 1:
             files.finish_creating(full)
-        data = _take_ids(ids, path, full, stat)
-        window = self._windows.get(path)
-        if window and (window.size, window.inode) == (stat.st_size, stat.st_ino):
-            return window
-        read = _read_window(context, path, full, stat.st_size, data)
-        return read._replace(inode=stat.st_ino)
-
-    def _take_older_ids(self, ids: _Ids, context: str, names: list[str], since: int) -> None:
-        """Those of all windows but the last. A window ends where the next one starts."""
-        first = clock.to_stamp(since) if since else ""
-        for name, later in zip(names, names[1:]):
-            if later >= first:
-                path = f"logs/{context}/{name}"
-                full = self.home.path(path)
-                _take_ids(ids, path, full, os.stat(full))
+        last = end.end
+        if last and last.is_whole:
+            return _Window(path, full, last.end, last.lines, events.Tail(last.digest, None, b""))
+        offset, line = (last.offset, last.line) if last else (0, 1)
+        data, stamp = files.read(full, offset), names[-1].removesuffix(".md")
+        tail = events.read_tail(data, line, context, stamp)
+        if tail is None:
+            what = "the title of the window is damaged"
+            raise InputOutput(what, place=path, cure="run mem-lint --logs")
+        lines = line - 1 + data.count(b"\n")
+        return _Window(path, full, stat.st_size, lines, tail)
 
     def limit_size(self, draft: EventDraft) -> EventDraft:
         """The draft, with a large tool result moved to a file of its own that the meta names.
@@ -278,48 +260,6 @@ def check_meta(meta: dict[str, Any]) -> None:
     """BadData for metadata by which an event would be taken for the record of a forgotten one."""
     if events.FORGOT in meta:
         raise BadData(f"only mem-forget writes '{events.FORGOT}' in meta", cure="leave it out")
-
-
-def _take_ids(ids: _Ids | None, path: str, full: str, stat: os.stat_result) -> bytes:
-    """Note the ids of a window not read yet. Returns what was read, if it is all of it."""
-    if ids is None:
-        return b""
-    size = stat.st_size
-    start, lines, inode = ids.read.get(path, (0, 0, 0))
-    if inode != stat.st_ino:
-        start = lines = 0
-    if size <= start:
-        return b""
-    data = files.read(full, start, size - start)
-    for raw in events.scan(data, lines + 1):
-        if isinstance(raw, events.RawEvent) and b'"id":' in raw.meta:
-            id = EventDraft(0, raw.role, "", events.parse_meta(raw)).id
-            if id:
-                ids.places.setdefault(id, (path, raw.line))
-    ids.read[path] = (size, lines + data.count(b"\n"), stat.st_ino)
-    return b"" if start else data
-
-
-def _read_window(context: str, path: str, full: str, size: int, whole: bytes) -> _Window:
-    """What the end of a window says. `whole` is all its bytes, b'' when they were not read yet."""
-    stamp, length = os.path.basename(path).removesuffix(".md"), TAIL
-    while True:
-        if whole:
-            lines, data = whole.count(b"\n"), whole[-length:]
-        else:
-            lines, data = files.read_tail(full, size, length)
-        all_of_it = len(data) == size
-        cut = 0 if all_of_it else data.find(b"\n## ") + 1
-        if all_of_it or cut:
-            # lines are counted from the end of the file, so that only its tail is parsed
-            line = lines + 1 - data.count(b"\n", cut)
-            tail = events.read_tail(data[cut:], line, context, stamp)
-            if tail:
-                return _Window(path, full, size, lines, tail)
-        if all_of_it:
-            what = "the title of the window is damaged"
-            raise InputOutput(what, place=path, cure="run mem-lint --logs")
-        length *= 8
 
 
 def shorten(data: bytes, kept: int, where: str) -> str:
