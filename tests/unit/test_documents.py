@@ -3,6 +3,7 @@
 `GOLDEN=update` writes what console blocks print into the documents, to be reviewed as code is.
 """
 
+import json
 import os
 import re
 import shlex
@@ -108,7 +109,7 @@ def test_an_example_that_prints_something_else_is_noticed(tmp_path, forked):
 
 # --- what CONTRIBUTING shows
 
-MODULE = re.compile(r"^```python\n# (lib/\S+?)(?:, in (\w+))?\n(.*?)^```$", re.M | re.S)
+MODULE = re.compile(r"^```python\n# (lib/\S+?)(?:, in (\w+)(, and [^\n]*)?)?\n(.*?)^```$", re.M | re.S)
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +117,16 @@ def extended(tmp_path_factory):
     """Run a command with a library to which the modules and lines of CONTRIBUTING are added."""
     root = tmp_path_factory.mktemp("extended")
     shutil.copytree(os.path.join(ROOT, "lib"), root / "lib")
-    for path, table, text in MODULE.findall(read("CONTRIBUTING.md")):
+    for path, table, imported, text in MODULE.findall(read("CONTRIBUTING.md")):
         old = (root / path).read_text() if table else ""
-        assert not table or re.search(rf"^{table} = [\[{{]", old, re.M), table
-        new = re.sub(rf"^({table} = [\[{{]\n?)", lambda m: m[0] + text, old, flags=re.M)
+        start = rf"^{table}(?:: .+)? = [\[{{]\n?"
+        assert not table or re.search(start, old, re.M), table
+        more = f"from . import {text.partition(': ')[2].partition('.')[0]}\n" if imported else ""
+        new = re.sub(start, lambda m: more + m[0] + text, old, flags=re.M)
         (root / path).write_text(new if table else text)
     env = {name: value for name, value in os.environ.items() if not name.startswith("MIND_")}
     env |= {"PYTHONPATH": str(root / "lib"), "MIND_HOME": str(root / "data"), "MIND_NOW": NOW}
+    env |= {"HOME": str(root)}
 
     def run(command, *arguments, stdin=""):
         line = [PYTHON, "-P", os.path.join(BIN, command), *arguments]
@@ -132,7 +136,7 @@ def extended(tmp_path_factory):
     return run, root
 
 
-def test_a_provider_an_importer_and_a_check_are_added_as_contributing_says(extended):
+def test_what_contributing_says_adds_a_provider_an_importer_a_check_and_a_client(extended):
     run, root = extended
     (root / "my.diary").write_text('{"at": "2026-01-30T14:23:55Z", "text": "Rain."}\n')
     imported = run("mem-import", "--from", "diary", "my.diary")
@@ -142,6 +146,11 @@ def test_a_provider_an_importer_and_a_check_are_added_as_contributing_says(exten
     assert run("mem-embed", "--model", "letters", stdin=ref) == f"{ref.strip()}\tok\n"
     run("mem-note", "--type", "user", "--name", "loud", stdin="Do not shout!!!\n")
     assert "shouting: exclamation marks in a row" in run("mem-lint")
+    assert f"{root}/.parrot/hooks.json: SessionStart" in run("mem-hook", "parrot", "--install")
+    event = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt_id": "p"}
+    event = json.dumps({**event, "prompt": "Does it rain?", "cwd": str(root)})
+    assert "Rain." in run("mem-hook", "parrot", stdin=event)
+    assert "Does it rain?" in run("mem-log", "parrot")
 
 
 # --- the way of a line

@@ -93,6 +93,7 @@ class Installation:
             left = self._read()
             if made and not left.strip():
                 exchange.remove(self.path, left)
+                self._remove_folders()
         self._record(None, False)
         return [*found]
 
@@ -167,6 +168,25 @@ class Installation:
         value = hook_calls.read(self.session.home, RECORD).get(os.path.realpath(self.path))
         return value if isinstance(value, dict) else {}
 
+    def _find_missing(self) -> list[str]:
+        """The folders that are to be made for the configuration, the innermost first."""
+        folder, missing = os.path.dirname(self.path), []
+        while not os.path.lexists(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        return missing
+
+    def _remove_folders(self) -> None:
+        """Those that were made for it, and have nothing in them."""
+        known = self._find_record().get("folders")
+        for folder in known if isinstance(known, list) else ():
+            if not isinstance(folder, str) or not self.path.startswith(f"{folder}{os.sep}"):
+                break
+            try:
+                os.rmdir(folder)
+            except OSError:
+                break
+
     def _recall_undo(self) -> Undo:
         value = self._find_record()
         blank, inner = value.get("blank"), value.get("inner")
@@ -180,9 +200,10 @@ class Installation:
         known, name = hook_calls.read(self.session.home, RECORD), os.path.realpath(self.path)
         known.pop(name, None)
         if undo:
-            created = created or bool(self._find_record().get("created"))
-            at = clock.to_text(self.session.now)
-            known[name] = {"at": at, "created": created, **undo._asdict()}
+            before = self._find_record()
+            folders = self._find_missing() or before.get("folders", [])
+            made = {"created": created or bool(before.get("created")), "folders": folders}
+            known[name] = {"at": clock.to_text(self.session.now), **made, **undo._asdict()}
         hook_calls.write(self.session.home, RECORD, known)
 
 

@@ -2,6 +2,9 @@
 
 import json
 import os
+import pty
+import subprocess
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -9,6 +12,8 @@ from hypothesis import strategies as st
 from plainmind.ground.errors import BadData
 from plainmind.hooks import configuration
 from plainmind.hooks.configuration import Hook, Undo
+from plainmind.truth.log import reader
+from scene import PATIENCE, ROOT
 
 HOOKS = [
     Hook("SessionStart", "/b/mem-hook claude-code", 5, "startup"),
@@ -136,8 +141,46 @@ def test_an_installation_is_told_of_and_undone(hook, tmp_path):
     )
     (path.parent / "projects").mkdir()
     assert b"mem-import --from claude " in hook("--install").complaints
-    assert hook("--uninstall").code == 0 and not path.exists()
+    assert hook("--uninstall").code == 0 and os.listdir(path.parent) == ["projects"]
     assert hook("--uninstall").out == b""
+
+
+def test_folders_that_were_made_go_when_they_are_empty(hook, tmp_path):
+    place = {"CLAUDE_CONFIG_DIR": str(tmp_path / "new" / "er")}
+    assert hook("--install", env=place).code == hook("--install", env=place).code == 0
+    assert os.listdir(tmp_path / "new" / "er") == ["settings.json"]
+    assert hook("--uninstall", env=place).code == 0 and not (tmp_path / "new").exists()
+    (tmp_path / "new").mkdir()
+    hook("--install", env=place)
+    assert hook("--uninstall", env=place).code == 0 and os.listdir(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("typed, events", [(b"yes\n", 1), (b"\n", 0), (b"\x04", 0)])
+def test_at_a_terminal_it_asks_whether_to_import(home, tmp_path, typed, events):
+    """It is a process of its own: the terminal is asked who it is."""
+    said = {"type": "user", "message": {"role": "user", "content": "The key is under the fern."}}
+    line = {**said, "uuid": "u", "sessionId": "s", "timestamp": "2026-01-30T14:00:00Z", "cwd": "/x"}
+    place = tmp_path / ".claude" / "projects" / "-x"
+    place.mkdir(parents=True)
+    (place / "s.jsonl").write_text(json.dumps(line) + "\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MIND_HOME": home.root}
+    ours, theirs = pty.openpty()
+    command = [os.path.join(ROOT, "bin", "mem-hook"), "claude-code", "--install"]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+    with subprocess.Popen(command, env=env, **streams) as process:
+        os.close(theirs)
+        screen = b""
+        while b"import them now? [y/N]" not in screen:
+            screen += os.read(ours, 4096)
+        os.write(ours, typed)
+        with suppress(OSError):  # a terminal whose other end is closed
+            while some := os.read(ours, 4096):
+                screen += some
+        assert process.wait(PATIENCE) == 0, screen
+    os.close(ours)
+    assert screen.index(b"SessionStart") < screen.index(b"started again") < screen.index(b"now?")
+    logged = [reader.read_window(home, path).blocks() for path in reader.list_windows(home)]
+    assert sum(map(len, logged)) == events, screen
 
 
 def test_codex_is_not_said_to_call_before_somebody_allowed_it(hook, tmp_path):
