@@ -109,7 +109,9 @@ def test_an_example_that_prints_something_else_is_noticed(tmp_path, forked):
 
 # --- what CONTRIBUTING shows
 
-MODULE = re.compile(r"^```python\n# (lib/\S+?)(?:, in (\w+)(, and [^\n]*)?)?\n(.*?)^```$", re.M | re.S)
+MODULE = re.compile(
+    r"^```python\n# (lib/\S+?)(?:, in (\w+)(, and [^\n]*)?)?\n(.*?)^```$", re.M | re.S
+)
 
 
 @pytest.fixture(scope="module")
