@@ -15,7 +15,7 @@ cosine. Codes and ids are multiplied alike, the ids by zeros: so a file is one m
 whose sums of products are exact. Where that does not load, the standard library does the same,
 some thirty times slower.
 
-    scan = VectorFile.scan(query)
+    scan = Cosines(VectorFile(path, token, count), query, error, reach)
     for place in scan.best(100):        # or scan.above(0.8): no place with more is left out
         scan.id(place), scan.cosine(place), scan.error
 
@@ -139,9 +139,8 @@ class VectorFile:
         magic, dimensions, token, step = _HEAD.unpack(head)
         if magic != MAGIC or token != self.token:
             raise Unusable("not the one that was written", self)
-        self.start = _HEAD.size + 4 * dimensions + _CRC.size
+        self.start, end = end_of(dimensions, 0), end_of(dimensions, self.count)
         self.dimensions, self.record = dimensions, dimensions + _TAIL.size
-        end = self.start + self.count * self.record
         self._mapped = memoryview(mmap.mmap(fd, end, prot=mmap.PROT_READ))
         head = self._mapped[: self.start].tobytes()
         if _CRC.unpack(head[-4:])[0] != zlib.crc32(head[:-4]):
@@ -162,22 +161,16 @@ class VectorFile:
         return id
 
     def ids(self) -> "array[int]":
-        """Of all records, unchecked."""
-        code = struct.Struct(f"<{self.record - _TAIL.size}xq4x")
-        return array("q", [id for (id,) in code.iter_unpack(self.records())])
-
-    def scan(self, query: Sequence[float], error: float, reach: float) -> "Cosines":
-        """The cosines of a query with all records. No vector lost more than `error`, and none is
-        longer than `reach`."""
-        return Cosines(self, query, error, reach)
+        """Of all records."""
+        return array("q", map(self.id, range(self.count)))
 
 
 class Cosines:
     """The cosine of a query with each record, none of them further than `error` from the vector's
-    own."""
+    own, when no vector lost more than a given error, and none is longer than `reach`."""
 
     def __init__(self, file: VectorFile, query: Sequence[float], error: float, reach: float):
-        self.file, self.id = file, file.id
+        self.file = file
         step = max(map(abs, query), default=0.0) / 127 or 1.0
         coarse = [round(value / step) for value in query]
         left = (value / step - code for value, code in zip(query, coarse))
@@ -194,6 +187,10 @@ class Cosines:
 
     def __len__(self) -> int:
         return self.file.count
+
+    def id(self, place: int) -> int:
+        """Of what it is; 0 when that is gone."""
+        return self.file.id(place)
 
     def cosine(self, place: int) -> float:
         sums = self._sums
@@ -225,6 +222,11 @@ class Cosines:
         else:
             found = list(range(len(self)))
         return sorted(found, key=self.cosine, reverse=True)[:count]
+
+
+def end_of(dimensions: int, count: int) -> int:
+    """Where so many records end."""
+    return _HEAD.size + 4 * dimensions + _CRC.size + count * (dimensions + _TAIL.size)
 
 
 def create(folder: str, packing: Packing) -> int:

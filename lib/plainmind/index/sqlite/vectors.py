@@ -13,7 +13,7 @@ whoever reads as of an earlier moment reads it on; one that is made again has an
 import os
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import chain
@@ -168,21 +168,18 @@ def drop_model(db: sqlite3.Connection, model: str) -> None:
 
 
 def overwrite(index: IndexFile) -> None:
-    """Take what is of no event any more out of the bytes of files, and files that are of no model
-    out of the folder."""
-    waiting = "SELECT 1 FROM vector_holes LIMIT 1"
+    """Take what is of no event any more out of the bytes of files, and what does not count; and
+    files that are of no model out of the folder."""
     if index.inode and not index.is_in_place():
         return  # the files there are of the one that took its place
-    if not index.db.execute(waiting).fetchone() and not _list_stray(index):
+    if not any(_list_unclean(index)) and not _list_stray(index):
         return
     with index.writing() as db:
-        for row in map(_File._make, db.execute(f"SELECT {_FILE} FROM vector_files").fetchall()):
+        for row in list(_list_unclean(index)):
             holes = "FROM vector_holes WHERE token = ?"
             some = list(chain(*db.execute(f"SELECT place {holes}", (row.token,))))
-            path = vector_file.name(index.folder, row.token)
-            if not some or not os.path.lexists(path):
-                continue  # none, or in the home of which this is a copy
             with suppress(Unusable):  # who scans it makes it again
+                path = vector_file.name(index.folder, row.token)
                 vector_file.take_out(VectorFile(path, row.token, row.records), some)
             db.execute(f"DELETE {holes}", (row.token,))
             dead = "UPDATE vector_files SET dead = dead + ? WHERE token = ?"
@@ -190,6 +187,19 @@ def overwrite(index: IndexFile) -> None:
         db.execute("DELETE FROM vector_holes WHERE token NOT IN (SELECT token FROM vector_files)")
         for name in _list_stray(index):
             os.unlink(os.path.join(index.folder, name))
+
+
+def _list_unclean(index: IndexFile) -> Iterator[_File]:
+    """Files that hold something that is of no event. That of a home is not touched where this is a
+    copy of its index."""
+    hole = "SELECT 1 FROM vector_holes WHERE token = ? LIMIT 1"
+    for row in map(_File._make, index.db.execute(f"SELECT {_FILE} FROM vector_files").fetchall()):
+        path = vector_file.name(index.folder, row.token)
+        if os.path.isfile(path) and (
+            os.path.getsize(path) > vector_file.end_of(row.dimensions, row.records)
+            or index.db.execute(hole, (row.token,)).fetchone()
+        ):
+            yield row
 
 
 def count_bytes(index: IndexFile) -> int:
@@ -203,7 +213,8 @@ def _list_stray(index: IndexFile) -> list[str]:
     """Files of vectors in the folder that are none of this index's."""
     tokens = index.db.execute("SELECT token FROM vector_files")
     known = {os.path.basename(vector_file.name("", token)) for (token,) in tokens}
-    return [n for n in os.listdir(index.folder) if vector_file.is_name(n) and n not in known]
+    stray = (n for n in os.listdir(index.folder) if vector_file.is_name(n) and n not in known)
+    return [name for name in stray if not os.path.isdir(os.path.join(index.folder, name))]
 
 
 # --- what comes

@@ -1,0 +1,192 @@
+"""A file of packed vectors that is damaged, gone, or half written: what is answered is never wrong,
+and the file is made again with one warning; what was taken out is not in its bytes."""
+
+import glob
+import os
+import random
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plainmind.ground.paths import Home
+from plainmind.index import vector_file
+from plainmind.index.sqlite import opening, vectors
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW
+from unit.index import stores
+from unit.index.sqlite.test_vectors import check, rows
+from unit.index.stores import Shape, answers
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+def only_file(home: Home) -> str:
+    found = glob.glob(os.path.join(home.index, "*.codes"))
+    (path,) = [path for path in found if not os.path.isdir(path)]  # nobody deletes a folder
+    return path
+
+
+def flip(path: str, at: int, count: int = 1) -> None:
+    with open(path, "r+b") as file:
+        file.seek(at if at >= 0 else os.path.getsize(path) + at)
+        data = file.read(count)
+        file.seek(-len(data), os.SEEK_CUR)
+        file.write(bytes(byte ^ 255 for byte in data))
+
+
+def swap(path: str) -> None:
+    """The head as a machine of the other byte order would have written it."""
+    with open(path, "r+b") as file:
+        head = file.read(28)
+        file.seek(0)
+        file.write(head[:8] + head[8:12][::-1] + head[12:20][::-1] + head[20:28][::-1])
+
+
+def replace(path: str, make) -> None:
+    os.unlink(path)
+    make(path)
+
+
+DAMAGES = {
+    "gone": os.unlink,
+    "empty": lambda path: os.truncate(path, 0),
+    "no records": lambda path: os.truncate(path, 64),
+    "one byte": lambda path: os.truncate(path, os.path.getsize(path) - 1),
+    "magic": lambda path: flip(path, 0),
+    "token": lambda path: flip(path, 13),
+    "step": lambda path: flip(path, 22),
+    "mean": lambda path: flip(path, 30),
+    "other byte order": swap,
+    "codes": lambda path: flip(path, 64, 1 << 20),
+    "text": lambda path: replace(path, lambda path: shutil.copy(__file__, path)),
+    "folder": lambda path: replace(path, os.mkdir),
+    "pipe": lambda path: replace(path, os.mkfifo),
+    "loop": lambda path: replace(path, lambda path: os.symlink(os.path.basename(path), path)),
+}
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory, unsynced):
+    home = Home(str(tmp_path_factory.mktemp("indexed") / "home"))
+    shape = Shape(seed=11, events=120, contexts=3, pins=2)
+    stores.fill(home, shape)
+    with stores.opened(home) as index:
+        stores.embed_some(index, shape)
+    return home, answers(home, [])
+
+
+@pytest.mark.parametrize("how", ["written", "copied"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_made_again_with_one_warning(home, indexed, damage, how):
+    template, before = indexed
+    shutil.copytree(template.root, home.root)
+    warnings: list[str] = []
+    # the windows are other files to the index, and are read again, with their vectors
+    assert answers(home, warnings) == before
+    warnings.clear()
+    DAMAGES[damage](path := only_file(home))
+    seen = list_all(home)
+    if how == "copied":  # nothing is written
+        vector = stores.Fake().vector("How do I restart pm2?")
+        for index in opening.copied(home, warnings.append):
+            with index:
+                hits = stores.search(
+                    index,
+                    stores.Query("日本語", NOW, vector, stores.MODEL),
+                    stores.Scope(),
+                    10,
+                    -1.0,
+                ).hits
+                assert [(hit.ref, round(hit.pick.score, 9)) for hit in hits] == before[-1]
+        assert list_all(home) == seen
+    assert answers(home, warnings) == before
+    assert {line for line in warnings if path in line and "made again" in line} == set(warnings)
+    assert len(warnings) == (2 if how == "copied" else 1)
+    assert answers(home, warnings) == before and len(warnings) == (2 if how == "copied" else 1)
+    assert only_file(home) != path
+
+
+def list_all(home: Home) -> list[tuple[str, int]]:
+    found = [os.path.join(at, n) for at, _, names in os.walk(home.root) for n in names]
+    return sorted((path, os.lstat(path).st_mtime_ns) for path in found if ".codes" in path)
+
+
+class Death(BaseException):
+    pass
+
+
+numbers = iter(range(1 << 30))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("files")
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.lists(
+        st.sampled_from("say say embed embed die remove again late".split()), max_size=12
+    ),
+)
+def test_whatever_dies_at_whatever_byte_each_vector_is_found_once(folder, seed, steps):
+    rnd, home = random.Random(seed), Home(str(folder / str(next(numbers))))
+    log, embedder = Log(home), stores.Fake()
+    query = embedder.vector("query")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "BATCH", rnd.choice([3, 16, 4096]))
+        patch.setattr(vectors, "SPARE", 2)
+        for step in ["say", "embed", *steps, *rnd.choice([["embed"], ["say", "die"], []])]:
+            if step == "say":
+                drafts = [
+                    EventDraft(NOW, "user", stores.a_content(rnd, []), {})
+                    for _ in range(rnd.choice([1, 4, 30]))
+                ]
+                log.append(f"test/{rnd.randrange(3)}", drafts, NOW)
+                continue
+            paths = glob.glob(os.path.join(home.logs, "test", "*", "*.md"))
+            if step in ("remove", "late"):
+                os.unlink(rnd.choice(paths)) if paths else None
+            with stores.opened(home) as index, patch.context() as once:
+                index.thorough = True
+                if step == "die":
+                    once.setattr(vector_file, "append", dying(rnd))
+                if step == "late":  # killed before what is dead was overwritten
+                    once.setattr(vectors, "overwrite", lambda index: None)
+                try:
+                    if step == "again":
+                        index.forget([os.path.relpath(path, home.root) for path in paths[:1]])
+                    elif step != "late":
+                        stores.run(index, embedder)
+                    index.look_at_logs()
+                except Death:
+                    pass
+                check(index, embedder.model, query)
+        with stores.opened(home) as index:
+            vectors.overwrite(index)
+            check_bytes(home, index, embedder.model)
+
+
+def dying(rnd: random.Random):
+    """A write that death ends at any byte, or right after it."""
+    append = vector_file.append
+
+    def write(path: str, at: int, records: bytes) -> None:
+        append(path, at, records[: rnd.randrange(len(records) + 1)])
+        raise Death
+
+    return write
+
+
+def check_bytes(home: Home, index, model: str) -> None:
+    """No record holds anything of what is of no event."""
+    kept = rows(index, model)
+    if not kept:
+        return
+    row = vectors._row(index.db, model)
+    file = vector_file.VectorFile(only_file(home), row.token, row.records)
+    assert os.path.getsize(file.path) == file.start + file.count * file.record
+    for place in range(file.count):
+        record = bytes(file.records(place, place + 1))
+        assert file.id(place) in kept or record == bytes(file.record)
