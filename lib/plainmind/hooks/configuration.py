@@ -4,17 +4,22 @@ left byte for byte. Pure.
     {"hooks": {EVENT: [{"matcher": …, "hooks": [{"type": "command", "command": …, "timeout": s}]}]
     }}
 
-Refuses what the client would not read: then nobody knows what it means."""
+Refuses what the client would not read: then nobody knows what it means. Comments are read where the
+client reads them."""
 
 import codecs
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats import json_edit, strict_json
 from ..ground.errors import BadData
+from . import commented
+from .clients import CLIENTS
 
 Value = dict[str, Any]
+Steps = tuple[str | int, ...]
 
 
 class Hook(NamedTuple):
@@ -46,7 +51,7 @@ def is_ours(command: Any, client: str) -> bool:
 
 def find(data: bytes, client: str) -> dict[str, list[Value]]:
     """Event -> the groups with a hook of ours. BadData."""
-    hooks = _parse(_decode(data)).get("hooks", {})
+    hooks = _parse(_decode(data), client).get("hooks", {})
     found = {}
     for event, groups in hooks.items():
         ours = [group for group in groups if any(_ours(group, client))]
@@ -67,36 +72,48 @@ def add(data: bytes, hooks: list[Hook], client: str, undo: Undo) -> tuple[bytes,
         return data, undo
     data = remove(data, client, undo)
     text, mark = _decode(data), _mark(data)
-    old, undo = _parse(text), Undo(text)
+    old, undo = _parse(text, client), Undo(text)
     if text.strip():
-        undo = Undo(None, _find_empty(text, old, hooks))
+        undo = Undo(None, _find_empty(commented.blank(text), old, hooks))
     else:
         text = "{}\n"
-    now = old.get("hooks", {})
-    new = {**now, **{hook.event: [*now.get(hook.event, []), hook.group()] for hook in hooks}}
-    made = json_edit.edit(text, old, {**old, "hooks": new})
+    made = text
+    for hook in hooks:
+        made = commented.apply(made, partial(_add, hook=hook))
     if "\r\n" in text and not re.search(r"(?<!\r)\n", text):
         made = re.sub(r"(?<!\r)\n", "\r\n", made)
     return mark + made.encode(), undo
 
 
+def _add(text: str, hook: Hook) -> str:
+    old = strict_json.parse(text)
+    now = old.get("hooks", {})
+    new = {**now, hook.event: [*now.get(hook.event, []), hook.group()]}
+    return json_edit.edit(text, old, {**old, "hooks": new})
+
+
 def remove(data: bytes, client: str, undo: Undo) -> bytes:
     """A configuration without hooks of ours, and without what has nothing in it since."""
     text = _decode(data)
-    while place := _find_place(_parse(text), client):
-        text = json_edit.remove(text, place)
+    while place := _find_place(_parse(text, client), client):
+        text = _remove(text, place)
         for outer in (place[:2], place[:1], ()):
             name = ".".join(map(str, outer))
-            if _at(_parse(text), outer):
+            if _at(_parse(text, client), outer):
                 break
             if (inner := undo.inner.get(name)) is not None:
-                text = json_edit.set_inner(text, outer, inner)
+                change = partial(json_edit.set_inner, path=outer, inner=inner)
+                text = commented.apply(text, change)
                 break
             if outer:
-                text = json_edit.remove(text, outer)
+                text = _remove(text, outer)
             elif undo.blank is not None:
                 text = undo.blank
     return _mark(data) + text.encode()
+
+
+def _remove(text: str, place: Steps) -> str:
+    return commented.apply(text, lambda plain: json_edit.remove(plain, place))
 
 
 def _mark(data: bytes) -> bytes:
@@ -114,7 +131,7 @@ def _find_empty(text: str, old: Value, hooks: list[Hook]) -> dict[str, str]:
     return found
 
 
-def _at(value: Any, place: tuple[str | int, ...]) -> Any:
+def _at(value: Any, place: Steps) -> Any:
     for step in place:
         try:
             value = value[step]
@@ -123,7 +140,7 @@ def _at(value: Any, place: tuple[str | int, ...]) -> Any:
     return value
 
 
-def _find_place(value: Value, client: str) -> tuple[str | int, ...]:
+def _find_place(value: Value, client: str) -> Steps:
     """Where the last hook of ours is, or its group if that has no other; () for none."""
     for event, groups in reversed(value.get("hooks", {}).items()):
         for n, ours in reversed([*enumerate(_ours(group, client) for group in groups)]):
@@ -145,8 +162,10 @@ def _decode(data: bytes) -> str:
         raise BadData("not valid UTF-8", cure="save it as UTF-8") from None
 
 
-def _parse(text: str) -> Value:
+def _parse(text: str, client: str) -> Value:
     """The value of a configuration, whose hooks have the form that is known."""
+    if CLIENTS[client].place.comments:
+        text = commented.blank(text)
     if not text.strip():
         return {}
     value = strict_json.parse(text)

@@ -38,9 +38,11 @@ def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
 class Installation:
     def __init__(self, session: Any, client: str, project: bool):
         self.session, self.client, self.place = session, client, CLIENTS[client].place
+        if project and self.place.project_todo:
+            self.place = self.place._replace(todo=self.place.project_todo, trusted=False)
         place, known = self.place, session.env.get(self.place.variable)
-        if known and place.variable.startswith("XDG_"):
-            known = os.path.join(known, os.path.basename(place.folder))
+        if known and place.below:
+            known = os.path.join(known, place.below)
         self.user = known or os.path.expanduser(os.path.join("~", place.folder))
         self.path = os.path.join(self.user, place.file)
         if project:
@@ -51,7 +53,7 @@ class Installation:
 
     def hooks(self) -> list[Hook]:
         """What is to be there. The client gives up a second after we would have."""
-        timeout = int(self.session.settings["hook.timeout"]) + 3
+        timeout = (int(self.session.settings["hook.timeout"]) + 3) * self.place.second
         command = f"{quote(_find_command())} {self.client}"
         if self.session.home.root != default_root(self.session.env.get("XDG_DATA_HOME")):
             command += f" --home {quote(self.session.home.root)}"

@@ -5,12 +5,12 @@ is printed. Whatever fails is noted and raised, and then nothing was printed."""
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..formats.log import injected_blocks
-from ..ground import stream
+from ..ground import clock, stream
 from ..ground.errors import Failure
 from ..ground.paths import find_repository
 from ..truth import hook_calls
@@ -19,6 +19,7 @@ from .clients import CLIENTS, shape
 from .clients.shape import ANSWER, END, FRESH, PROMPT, START, SUMMARY, Client, Told
 
 if TYPE_CHECKING:
+    from ..formats.log.event import Event
     from ..memory import Memory
 
 #: bytes, after which a context's next window begins: what was just said is looked for in it
@@ -80,12 +81,18 @@ class HookCall:
         read = self.client.read_entries
         last = self._keep_entries(read) if read and told.entries else None
         if told.kind == PROMPT and told.text.strip():
-            return self._remember(last if read else self._append([("user", told.text)]))
-        if told.kind == ANSWER and not read:
+            message = last if read else self._append([("user", told.text)])
+            greeting = "" if self.client.greets or not self._begins(message) else self._greet()
+            return greeting + self._remember(message)
+        if told.kind == ANSWER and self.client.asked:
+            self._append_turn()
+        elif told.kind == ANSWER and not read:
             self._append([("user", ""), ("agent", told.text)])
         elif told.kind == SUMMARY and not read:
             self._keep_summary()
-        elif told.kind == END and self.session.settings["hook.sessions"]:
+        if told.kind in (ANSWER, END) and self.client.find_summaries:
+            self._keep_compactions(self.client.find_summaries)
+        if told.kind == END and self.session.settings["hook.sessions"]:
             self._keep_transcript()
         return ""
 
@@ -139,6 +146,36 @@ class HookCall:
             elif isinstance(one, Failure):
                 self.session.say(str(one))
         return last.get(self.context)
+
+    def _append_turn(self) -> None:
+        """Append an answer, and its prompt if the prompt's hook was cut off: nothing but its text
+        tells that it is there."""
+        told = self.told
+        if self.log.has(self.context, told.id("agent"), self.since):
+            return
+        last = next(self._own_events(), None)
+        there = told.again or last and (last.role, last.content) == ("user", told.asked)
+        self._append(
+            [("agent", told.text)] if there else [("user", told.asked), ("agent", told.text)]
+        )
+
+    def _begins(self, message: AppendResult | None) -> bool:
+        """Whether a message is the first of the session's in its window."""
+        last = message.line if message else 0
+        return not any(event.line < last for event in self._own_events())
+
+    def _own_events(self) -> "Iterator[Event]":
+        """Those of the session in the current window, the last first."""
+        from ..formats.log import event as events
+        from ..truth.log import reader
+
+        path = self.session.home.current_window(self.context)
+        if not path:
+            return
+        window = reader.read_window(self.session.home, path)
+        for block in reversed(window.blocks()):
+            if self.told.owns(events.parse_meta(block).get("id")):
+                yield window.event(block)
 
     def _start_window(self, longest: int) -> None:
         """Start the context's next window, if the current one is longer than this."""
@@ -199,6 +236,18 @@ class HookCall:
         one = ConversationSummary(self.context, id, self.session.now, told.text)
         if told.text.strip():
             summaries.keep(self.memory, one)
+
+    def _keep_compactions(self, find: Callable[[str], Iterable[tuple[str, str, str]]]) -> None:
+        """Keep the summaries that stand in the session's file, and no longer take for seen what
+        they replaced."""
+        from ..formats.page.summary import ConversationSummary
+        from ..memory import summaries
+
+        for id, time, text in find(self.told.transcript):
+            one = ConversationSummary(self.context, id, clock.parse(time), text)
+            kept = summaries.keep(self.memory, one) if text.strip() else None
+            if kept and kept.fresh:
+                self._start_window(SHORTEST_WINDOW)
 
     def _keep_transcript(self) -> None:
         from ..bridges.histories import importing, sources

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..formats.log import injected_blocks
@@ -23,6 +23,14 @@ def find_prompt(path: str, turn: str) -> str:
     return injected_blocks.strip("\n".join(texts), echoes=False)
 
 
+def find_summaries(
+    path: str, mark: str, find: Callable[[dict[str, Any]], Iterable[tuple[str, str, str]]]
+) -> Iterator[tuple[str, str, str]]:
+    """What `find` finds in the lines that have this mark."""
+    for line in _lines(path, mark.encode()):
+        yield from find(line)
+
+
 def _texts(content: Any) -> list[str]:
     """The texts of a message; none of a tool's result."""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -33,15 +41,18 @@ def _texts(content: Any) -> list[str]:
     ]
 
 
-def _lines(path: str) -> Iterator[dict[str, Any]]:
-    """The objects at the end of a file; none where there is no file to read."""
+def _lines(path: str, mark: bytes = b"") -> Iterator[dict[str, Any]]:
+    """The objects at the end of a file, of lines that have the mark; none where there is no file to
+    read."""
     try:
         with regular.open_file(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             data = file.read(TAIL)
     except (OSError, ValueError):
         return
-    for line in data.split(b"\n"):
+    for line in data.split(b"\n") if mark in data else ():
+        if mark not in line:
+            continue
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):

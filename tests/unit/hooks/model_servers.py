@@ -13,7 +13,7 @@ from loopback import listening
 
 class ModelServer:
     def __init__(self) -> None:
-        self.answer = "Heard."
+        self.answer, self.tokens = "Heard.", 1
         self.requests: list[dict[str, Any]] = []
         self.url = ""
         self.asked, self.may_answer = Event(), Event()
@@ -50,6 +50,14 @@ def _responses(model: str, text: str) -> list[dict[str, Any]]:
     ]
 
 
+def _gemini(text: str, tokens: int) -> dict[str, Any]:
+    """That of …:generateContent."""
+    usage = {"promptTokenCount": tokens, "candidatesTokenCount": 1, "totalTokenCount": tokens + 1}
+    content = {"role": "model", "parts": [{"text": text}]}
+    one = {"content": content, "finishReason": "STOP", "index": 0}
+    return {"candidates": [one], "usageMetadata": usage}
+
+
 @contextmanager
 def serving() -> Iterator[ModelServer]:
     server = ModelServer()
@@ -60,13 +68,21 @@ def serving() -> Iterator[ModelServer]:
             server.requests.append(asked)
             server.asked.set()
             server.may_answer.wait(60)
-            make = _responses if "responses" in self.path else _anthropic
-            events = make(asked.get("model", ""), server.answer)
+            if "enerateContent" in self.path:
+                events = [_gemini(server.answer, server.tokens)]
+            else:
+                make = _responses if "responses" in self.path else _anthropic
+                events = make(asked.get("model", ""), server.answer)
+            streamed = "generateContent" not in self.path  # it says streamGenerateContent else
             self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
+            self.send_header(
+                "Content-Type", "text/event-stream" if streamed else "application/json"
+            )
             self.end_headers()
             for each in events:
-                self.wfile.write(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode())
+                body = json.dumps(each)
+                head = f"event: {each['type']}\n" if "type" in each else ""
+                self.wfile.write(f"{head}data: {body}\n\n".encode() if streamed else body.encode())
 
     with listening(Handler) as server.url:
         try:

@@ -38,6 +38,14 @@ READ = {
     "CRLF": b'{\r\n  "model": "x",\r\n  "hooks": {\r\n    "Stop": []\r\n  }\r\n}\r\n',
     "a BOM": b'\xef\xbb\xbf{\n  "model": "x"\n}\n',
 }  # fmt: skip
+#: what Gemini CLI reads
+COMMENTED = {
+    "before and after": b'// mine\n{\n  "ui": {"theme": "x"}, // dark\n  /* no */ "z": 1 // last\n}\n',
+    "among hooks": b'{"hooks": {/* a */ "Stop": [/* b */ {"hooks": []} /* c */]} /* d */}',
+    "in a text": b'{"url": "http://x/*y*/", /* " */ "b": "// no"}\n',
+    "CRLF": b'{\r\n  // "mine"\r\n  "model": "x"\r\n}\r\n',
+    "alone": b"// mine\n{}\n",
+}
 #: what it does not read, or what could mean two things
 REFUSED = {
     "a comment": b'// mine\n{"hooks": {}}',
@@ -97,6 +105,24 @@ SETTINGS = st.fixed_dictionaries(
 def test_whatever_stands_there_stays(value, indent, ascii, gap):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii)
     check((text.replace("{}", f"{{{gap}}}") + gap).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("before", COMMENTED.values(), ids=COMMENTED)
+def test_comments_stay_where_the_client_reads_them(before):
+    hooks = [hook._replace(command="/b/mem-hook gemini-cli") for hook in HOOKS]
+    made, undo = configuration.add(before, hooks, "gemini-cli", Undo())
+    assert {*configuration.find(made, "gemini-cli")} == {"Stop", "SessionStart"}
+    assert configuration.add(made, hooks, "gemini-cli", undo) == (made, undo)
+    assert configuration.remove(made, "gemini-cli", undo) == before
+
+
+def test_a_comment_where_a_hook_would_stand_is_not_written_over():
+    hooks = [hook._replace(command="/b/mem-hook gemini-cli") for hook in HOOKS]
+    with pytest.raises(BadData, match="comment"):
+        configuration.add(b'{"hooks": {/* mine */}}', hooks, "gemini-cli", Undo())
+    made, undo = configuration.add(b'{"hooks": {}}', hooks, "gemini-cli", Undo())
+    with pytest.raises(BadData, match="comment"):
+        configuration.remove(made.replace(b"{", b"{/* mine */", 3), "gemini-cli", undo)
 
 
 @pytest.mark.parametrize("before", REFUSED.values(), ids=REFUSED)
@@ -191,6 +217,19 @@ def test_codex_is_not_said_to_call_before_somebody_allowed_it(hook, tmp_path):
     event = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "turn_id": "t"}
     hook({**event, "prompt": "Hello"}, client="codex")
     assert hook("--status", client="codex").code == 0
+
+
+def test_gemini_counts_in_ms_and_asks_for_trust_in_a_project(hook, tmp_path, monkeypatch):
+    hook("--install", client="gemini-cli", env={"GEMINI_CLI_HOME": str(tmp_path / "g")})
+    made = json.loads((tmp_path / "g" / ".gemini" / "settings.json").read_bytes())
+    assert [*made["hooks"]] == ["BeforeAgent", "AfterAgent", "SessionEnd"]
+    assert made["hooks"]["SessionEnd"][0]["hooks"][0]["timeout"] == 5000
+    assert hook("--status", client="gemini-cli").code == 1  # of another home
+    monkeypatch.chdir(tmp_path)
+    assert b"trust" in hook("--install", "--project", client="gemini-cli").complaints
+    assert hook("--status", "--project", client="gemini-cli").code == 1
+    hook({"hook_event_name": "SessionEnd", "session_id": "s"}, client="gemini-cli")
+    assert hook("--status", "--project", client="gemini-cli").code == 0
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,12 @@ def _objects(found: Any) -> list[Message]:
     return [one for one in items.as_list(found) if isinstance(one, dict)]
 
 
+def find_given_again(line: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(id, timestamp, text) of each summary in a line."""
+    messages, copied = _messages_of(line)
+    return find_summaries(messages if copied else ())
+
+
 def find_summaries(messages: Iterable[Message]) -> Iterator[tuple[str, str, str]]:
     """(id, timestamp, text) of each summary among messages that are given again."""
     before: Message = {}

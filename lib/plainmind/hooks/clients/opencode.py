@@ -16,6 +16,7 @@ PLACE = Place(
     todo="sessions that run already call it once opencode is started again",
     extension="opencode/index.js",
     project_folder=".opencode",
+    below="opencode",
 )
 
 

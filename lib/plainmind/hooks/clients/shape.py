@@ -52,6 +52,10 @@ class Place(NamedTuple):
     trusted: bool = True  # it runs what stands there; else a person allows it first
     extension: str = ""  # the file of integrations/ that `file`, all ours, has it load
     project_folder: str = ""  # if it is not `folder`
+    project_todo: str = ""  # what a person allows before it runs what stands in a project
+    below: str = ""  # the folder's name, where the variable names the one that it is in
+    comments: bool = False  # it reads JSON with comments
+    second: int = 1  # what it counts a timeout in
 
 
 class Client(NamedTuple):
@@ -67,6 +71,11 @@ class Client(NamedTuple):
     read_entries: "Callable[[Told], Iterable[Any]] | None" = None
     #: its events are those of an import, tools' with them; else one context is a project's
     as_imported: bool = False
+    asked: str = ""  # the key of an answer that has its prompt, where no turn is named
+    greets: bool = True  # when a session starts; else with its first prompt
+    #: (id, timestamp, text) of each summary in a session's file, for who does not tell of them
+    find_summaries: Callable[[str], Iterable[tuple[str, str, str]]] | None = None
+    clean: Callable[[str], str] = str  # takes out what hooks put into a text
 
 
 class Told(NamedTuple):
@@ -82,6 +91,7 @@ class Told(NamedTuple):
     transcript: str
     again: bool  # the turn had an answer before
     entries: tuple[Any, ...] = ()
+    asked: str = ""  # the prompt of an answer
 
     def id(self, what: str) -> str:
         """The id of one of the session's events; '' when the client does not tell turns apart."""
@@ -125,18 +135,25 @@ def read(client: Client, data: bytes) -> Told | None:
         kind,
         _text(value, "session_id"),
         _text(value, client.turn),
-        injected_blocks.strip(_text(value, key), echoes=False) if key else "",
+        _said(client, value, key),
         _text(value, "source"),
         _text(value, "cwd"),
         _text(value, "transcript_path"),
         value.get("stop_hook_active") is True,
         tuple(entry for entry in entries if isinstance(entry, dict)),
+        _said(client, value, client.asked) if kind == ANSWER else "",
     )
 
 
 def show_json(text: str) -> str:
     """For an extension of ours: that there is an answer says that all was kept."""
     return json.dumps({"context": text}) + "\n"
+
+
+def _said(client: Client, value: Mapping[str, Any], key: str) -> str:
+    """What somebody said, less what hooks put into it."""
+    text = _text(value, key) if key else ""
+    return injected_blocks.strip(client.clean(text), echoes=False)
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:
