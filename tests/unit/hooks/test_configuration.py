@@ -220,7 +220,8 @@ def test_codex_is_not_said_to_call_before_somebody_allowed_it(hook, tmp_path):
 
 
 def test_gemini_counts_in_ms_and_asks_for_trust_in_a_project(hook, tmp_path, monkeypatch):
-    hook("--install", client="gemini-cli", env={"GEMINI_CLI_HOME": str(tmp_path / "g")})
+    env = {"GEMINI_CLI_HOME": str(tmp_path / "g"), "MIND_HOOK_TIMEOUT": "2"}
+    hook("--install", client="gemini-cli", env=env)
     made = json.loads((tmp_path / "g" / ".gemini" / "settings.json").read_bytes())
     assert [*made["hooks"]] == ["BeforeAgent", "AfterAgent", "SessionEnd"]
     assert made["hooks"]["SessionEnd"][0]["hooks"][0]["timeout"] == 5000
