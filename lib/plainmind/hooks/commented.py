@@ -1,4 +1,4 @@
-"""JSON with comments, as some clients read it: edited where it has none, every comment kept. Pure."""
+"""JSON with comments, as some clients read it: edited between them, each comment kept. Pure."""
 
 import re
 from collections.abc import Callable

@@ -3,7 +3,9 @@
 Owns which file that is, and what is written down so that it can be undone exactly: of a file of a
 person's, only where it was empty (raw/maintenance-log/hooks.json)."""
 
+import json
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -60,7 +62,11 @@ class Installation:
         if self.place.extension:
             path = os.path.join(CHECKOUT, "integrations", self.place.extension)
             return [Hook(path, command, timeout)]
-        return [Hook(event, command, timeout, matcher) for event, matcher in self.place.hooks]
+        longest = self.place.longest
+        return [
+            Hook(event, command, min(timeout, longest.get(event, timeout)), matcher)
+            for event, matcher in self.place.hooks
+        ]
 
     def install(self) -> list[str]:
         """The events whose hooks were written."""
@@ -115,6 +121,11 @@ class Installation:
         """What is left to do, and how the client's own sessions are imported."""
         if self.place.todo:
             self.session.say(self.place.todo)
+        if self.place.notify:
+            words = [*shlex.split(self.hooks()[0].command), "--notify"]
+            line = f"{self.place.notify} = {json.dumps(words, ensure_ascii=False)}"
+            where = os.path.join(self.user, "config.toml")
+            self.session.say(f"where you cannot, this line in {where} keeps what is said: {line}")
         sessions = os.path.join(self.user, os.path.expanduser(self.place.sessions))
         if data := self.session.env.get("XDG_DATA_HOME"):
             sessions = sessions.replace(os.path.expanduser("~/.local/share"), data, 1)

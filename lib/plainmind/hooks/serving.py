@@ -15,8 +15,8 @@ from ..ground.errors import Failure
 from ..ground.paths import find_repository
 from ..truth import hook_calls
 from ..truth.log.writer import AppendResult, EventDraft, Log
-from .clients import CLIENTS, shape
-from .clients.shape import ANSWER, END, FRESH, PROMPT, START, SUMMARY, Client, Told
+from .clients import CLIENTS, codex, shape
+from .clients.shape import ANSWER, END, FRESH, PROMPT, START, SUMMARY, Client, Summary, Told
 
 if TYPE_CHECKING:
     from ..formats.log.event import Event
@@ -33,9 +33,9 @@ NOTE = (
 REST = "(There is more: mem-resident prints it.)"
 
 
-def serve(session: Any, name: str) -> int:
-    """Answer the event on standard input (session: cli.Session). Whatever is wrong is noted and
-    raised."""
+def serve(session: Any, name: str, notice: str | None = None) -> int:
+    """Answer the event on standard input, or keep what a notice tells, which is not counted as a
+    call (session: cli.Session). Whatever is wrong is noted and raised."""
     event = ["?"]
 
     def note(reason: str) -> None:
@@ -44,13 +44,15 @@ def serve(session: Any, name: str) -> int:
 
     with session.at_most(session.settings["hook.timeout"], note, code=0):
         try:
-            told = shape.read(CLIENTS[name], stream.read())
+            data = stream.read() if notice is None else codex.read_notice(notice)
+            told = shape.read(CLIENTS[name], data)
             text = ""
             if told:
                 event[0] = told.kind
                 text = CLIENTS[name].show(HookCall(session, name, told).answer())
                 with suppress(OSError):  # the folder is there once something was kept
-                    hook_calls.record(session.home, session.now, name, told.kind)
+                    if notice is None:
+                        hook_calls.record(session.home, session.now, name, told.kind)
         except Exception as error:
             note(str(error) or type(error).__name__)
             raise
@@ -84,13 +86,13 @@ class HookCall:
             message = last if read else self._append([("user", told.text)])
             greeting = "" if self.client.greets or not self._begins(message) else self._greet()
             return greeting + self._remember(message)
-        if told.kind == ANSWER and self.client.asked:
+        if told.kind == ANSWER and not self.client.names_turns:
             self._append_turn()
         elif told.kind == ANSWER and not read:
-            self._append([("user", ""), ("agent", told.text)])
+            self._append([("user", told.asked), ("agent", told.text)])
         elif told.kind == SUMMARY and not read:
             self._keep_summary()
-        if told.kind in (ANSWER, END) and self.client.find_summaries:
+        if told.kind in (ANSWER, SUMMARY, END) and self.client.find_summaries:
             self._keep_compactions(self.client.find_summaries)
         if told.kind == END and self.session.settings["hook.sessions"]:
             self._keep_transcript()
@@ -151,7 +153,7 @@ class HookCall:
         """Append an answer, and its prompt if the prompt's hook was cut off: nothing but its text
         tells that it is there."""
         told = self.told
-        if self.log.has(self.context, told.id("agent"), self.since):
+        if self.log.has(self.context, told.id("agent")):
             return
         last = next(self._own_events(), None)
         there = told.again or last and (last.role, last.content) == ("user", told.asked)
@@ -237,7 +239,7 @@ class HookCall:
         if told.text.strip():
             summaries.keep(self.memory, one)
 
-    def _keep_compactions(self, find: Callable[[str], Iterable[tuple[str, str, str]]]) -> None:
+    def _keep_compactions(self, find: Callable[[str], Iterable[Summary]]) -> None:
         """Keep the summaries that stand in the session's file, and no longer take for seen what
         they replaced."""
         from ..formats.page.summary import ConversationSummary

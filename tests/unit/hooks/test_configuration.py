@@ -40,7 +40,7 @@ READ = {
 }  # fmt: skip
 #: what Gemini CLI reads
 COMMENTED = {
-    "before and after": b'// mine\n{\n  "ui": {"theme": "x"}, // dark\n  /* no */ "z": 1 // last\n}\n',
+    "before and after": b'// mine\n{\n  "ui": {"a": "x"}, // dark\n  /* no */ "z": 1 // last\n}\n',
     "among hooks": b'{"hooks": {/* a */ "Stop": [/* b */ {"hooks": []} /* c */]} /* d */}',
     "in a text": b'{"url": "http://x/*y*/", /* " */ "b": "// no"}\n',
     "CRLF": b'{\r\n  // "mine"\r\n  "model": "x"\r\n}\r\n',
@@ -214,6 +214,9 @@ def test_codex_is_not_said_to_call_before_somebody_allowed_it(hook, tmp_path):
     assert len(commands((tmp_path / ".codex" / "hooks.json").read_bytes())) == 5
     status = hook("--status", client="codex")
     assert (status.code, b"calls\tnot yet" in status.out) == (1, True)
+    notice = {"type": "agent-turn-complete", "thread-id": "s", "turn-id": "t", "cwd": "/x/app"}
+    hook("--notify", json.dumps({**notice, "last-assistant-message": "Hi."}), client="codex")
+    assert hook("--status", client="codex").code == 1  # it is no hook
     event = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "turn_id": "t"}
     hook({**event, "prompt": "Hello"}, client="codex")
     assert hook("--status", client="codex").code == 0

@@ -1,4 +1,4 @@
-"""`mem-hook gemini-cli`: no turn has an id, what is printed is JSON, and summaries are in a file."""
+"""`mem-hook gemini-cli`: no turn has an id, what is printed is JSON, summaries are in a file."""
 
 import json
 import os

@@ -87,6 +87,28 @@ def test_an_answer_has_its_question_though_the_hook_of_the_prompt_was_cut_off(ho
     assert logged(home)[2:] == [("agent", "And more.")]
 
 
+def test_a_notice_of_codex_keeps_what_no_hook_kept(hook, home, tmp_path):
+    notice = {
+        "type": "agent-turn-complete", "thread-id": "s1", "turn-id": "t1", "cwd": "/x/app",
+        "input-messages": ["before", FACT], "last-assistant-message": "Noted.",
+    }  # fmt: skip
+    more = {"turn_id": "t1", "cwd": "/x/app"}
+    for _ in range(2):
+        assert hook("--notify", json.dumps(notice), client="codex")[:3] == (0, b"", b"")
+        assert hook(prompt(FACT, **more), client="codex").code == 0
+        assert hook(stop("Noted.", **more), client="codex").code == 0
+    assert logged(home, "codex/app") == [("user", FACT), ("agent", "Noted.")]
+    for other in ('{"type": "x"}', "{", "[]"):
+        assert hook("--notify", other, client="codex")[:2] == (0, b"")
+    said = {"type": "compacted", "payload": {"message": "They spoke of taxes."}}
+    when = clock.to_text(int(time.time() * 1000))
+    (tmp_path / "r").write_text(json.dumps({"timestamp": when, **said}) + "\n")
+    for _ in range(2):
+        hook(event("PostCompact", **more, transcript_path=str(tmp_path / "r")), client="codex")
+    (page,) = os.listdir(home.path("raw", "compaction"))
+    assert "They spoke of taxes." in open(home.path("raw", "compaction", page)).read()
+
+
 def test_what_was_compacted_is_kept_and_recalled_again(hook, home):
     hook(prompt(FACT))
     start = event("SessionStart", source="compact")

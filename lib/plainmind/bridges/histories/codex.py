@@ -27,6 +27,7 @@ _MACHINE = re.compile(
     r"|collaboration_mode|subagent_notification|skill)>|# AGENTS\.md instructions)"
 )
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+COMPACTED = "compacted"
 TYPED = "<user_shell_command>"
 RESULTS = ("function_call_output", "custom_tool_call_output")
 CALLS = ("function_call", "custom_tool_call", "local_shell_call")
@@ -51,8 +52,8 @@ class Codex(HistoryReader):
             if not isinstance(record, RawRecord):
                 yield record
                 continue
-            if record.place in left:
-                yield Skipped(OTHER_BRANCH, record.value)
+            if reason := left.get(record.place):
+                yield Skipped(reason, record.value)
                 continue
             line, payload = record.value, _payload(record.value)
             model = as_text(payload.get("model")) or model
@@ -63,20 +64,27 @@ class Codex(HistoryReader):
         yield from calls.end()
 
 
-def find_left(source: Source) -> set[str]:
-    """The places of what was said in turns that the user took back (`thread_rolled_back`)."""
+def find_left(source: Source) -> dict[str, str]:
+    """Place -> why it is left out: what was said in turns that the user took back
+    (`thread_rolled_back`), and the answer that is a summary."""
     turns: list[list[str]] = []
-    left: set[str] = set()
+    left: dict[str, str] = {}
+    answer = ("", "")
     for record in read_lines(source):
         line = record.value if isinstance(record, RawRecord) else {}
         payload = _payload(line)
         if payload.get("type") == "thread_rolled_back":
             count = payload.get("num_turns")
             for _ in range(min(count, len(turns)) if isinstance(count, int) else 0):
-                left.update(turns.pop())
+                left.update(dict.fromkeys(turns.pop(), OTHER_BRANCH))
+        elif line.get("type") == COMPACTED and answer[1]:
+            if as_text(payload.get("message")).endswith(answer[1]):
+                left[answer[0]] = "summary"
         elif isinstance(record, RawRecord) and line.get("type", "response_item") == "response_item":
             if payload.get("role") == "user" and not _MACHINE.match(_content(payload)):
                 turns.append([])
+            if payload.get("role") == "assistant":
+                answer = (record.place, _content(payload))
             if turns:
                 turns[-1].append(record.place)
     return left
@@ -95,7 +103,7 @@ def _read_item(
     model: str, place: str,
 ) -> Iterator[HistoryItem | Held]:  # fmt: skip
     kind, call = payload.get("type"), as_text(payload.get("call_id"))
-    if line.get("type") == "compacted":
+    if line.get("type") == COMPACTED:
         id = items.digest(f"{blank.instant}")
         yield items.summary_of(blank.context, id, blank.instant, payload.get("message"))
     elif line.get("type") == "event_msg":
@@ -117,6 +125,13 @@ def _read_item(
         yield items.clean_event(blank, place, role="tool", content=content, id=call, meta=meta)
     else:
         yield Skipped("thinking" if kind == "reasoning" else "other", line)
+
+
+def find_summary(line: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(id, timestamp, text) of the summary that a line is."""
+    time, text = as_text(line.get("timestamp")), as_text(_payload(line).get("message"))
+    if line.get("type") == COMPACTED and items.parse_instant(time) and text.strip():
+        yield items.digest(time), time, text
 
 
 def _read_message(

@@ -62,7 +62,8 @@ BY_TOOL = {
     # originator, source: which program of Codex's; policies and effort: settings of a turn
     "codex": """
         call_id cwd originator cli_version source model_provider model effort approval_policy
-        sandbox_policy git encrypted_content status
+        sandbox_policy git encrypted_content status model_search_state content_item_kinds message_id
+        revision turn_trigger response_id multi_agent_version compaction_response_id
     """,
     # …Display…, description: a call for the screen; memoryScratchpad: what the client derived
     "gemini": """

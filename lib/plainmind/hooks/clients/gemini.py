@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator
 
 from .. import transcripts
-from .shape import ANSWER, END, PROMPT, Client, Place
+from .shape import ANSWER, END, PROMPT, Client, Place, Summary
 
 PLACE = Place(
     "GEMINI_CLI_HOME",
@@ -46,7 +46,7 @@ def _clean(text: str) -> str:
     return text
 
 
-def _find_summaries(path: str) -> Iterator[tuple[str, str, str]]:
+def _find_summaries(path: str) -> Iterator[Summary]:
     from ...bridges.histories import gemini
 
     return transcripts.find_summaries(path, gemini.AGREED, gemini.find_given_again)
@@ -61,6 +61,7 @@ CLIENT = Client(
     PLACE,
     10_000,
     turn="timestamp",
+    names_turns=False,
     asked="prompt",
     greets=False,
     clean=_clean,

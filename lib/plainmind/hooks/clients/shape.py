@@ -38,6 +38,10 @@ def utf16(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
+#: a summary's id, timestamp and text
+Summary = tuple[str, str, str]
+
+
 class Place(NamedTuple):
     """Where a client keeps its configuration, and its sessions; and what is to be told."""
 
@@ -56,6 +60,8 @@ class Place(NamedTuple):
     below: str = ""  # the folder's name, where the variable names the one that it is in
     comments: bool = False  # it reads JSON with comments
     second: int = 1  # what it counts a timeout in
+    longest: Mapping[str, int] = {}  # event -> seconds, where it takes no more
+    notify: str = ""  # its setting that names a program to run after each answer
 
 
 class Client(NamedTuple):
@@ -71,10 +77,11 @@ class Client(NamedTuple):
     read_entries: "Callable[[Told], Iterable[Any]] | None" = None
     #: its events are those of an import, tools' with them; else one context is a project's
     as_imported: bool = False
-    asked: str = ""  # the key of an answer that has its prompt, where no turn is named
+    names_turns: bool = True  # else only their texts tell which answer belongs to a prompt
+    asked: str = ""  # the key of an answer that has its prompt
     greets: bool = True  # when a session starts; else with its first prompt
-    #: (id, timestamp, text) of each summary in a session's file, for who does not tell of them
-    find_summaries: Callable[[str], Iterable[tuple[str, str, str]]] | None = None
+    #: those in a session's file, for who does not tell of them
+    find_summaries: Callable[[str], Iterable[Summary]] | None = None
     clean: Callable[[str], str] = str  # takes out what hooks put into a text
 
 

@@ -151,6 +151,7 @@ def codex() -> dict[str, Any]:
         item(9, "user", "sayRight"), line(9, "event_msg", type="thread_name_updated",
                                           thread_name="sayThread"),
         item(10, "user", f"{typed}</user_shell_command>"), item(11, "assistant", "sayTwo"),
+        item(12, "assistant", "leftSummed"), line(12, "compacted", message="As told:\nleftSummed"),
     ]  # fmt: skip
     name = f"rollout-2026-03-01T10-00-00-{ID}"
     return {f"{name}.jsonl": lines, f"{name} 2.jsonl": lines[:8]}
