@@ -17,18 +17,10 @@ import random
 import sys
 from array import array
 from collections.abc import Iterator
+from itertools import islice
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
-
-from plainmind.formats.log import event as grammar
-from plainmind.ground import clock
-from plainmind.ground.environment import Environment
-from plainmind.ground.paths import Home
-from plainmind.ground.settings import Settings
-from plainmind.index.engine import EmbeddingOutcome, Pending
-from plainmind.index.sqlite import opening
-from plainmind.providers import registry
 
 MODEL = "embedded:multilingual-e5-small-q4"
 BASES, CONTEXTS, WINDOW, A_DAY = 2000, 40, 250, 274
@@ -38,11 +30,15 @@ BATCH = 20_000
 
 def make(folder: str, turns: int) -> str:
     """The path of a home with so many turns and all their vectors, made if it is not there."""
+    from plainmind.ground.paths import Home
+    from plainmind.index.sqlite import opening
+
     path = os.path.join(folder, str(turns))
     if os.path.exists(os.path.join(path, "made")):
         return path
     home = Home(path)
-    _write(home, turns)
+    if not os.path.exists(home.index):
+        _write(home, turns)
     index = opening.made_in(home, home.index)
     with index:
         index.progress = lambda done, of: None
@@ -53,12 +49,15 @@ def make(folder: str, turns: int) -> str:
     return path
 
 
-def _write(home: Home, turns: int) -> None:
+def _write(home, turns: int) -> None:
+    from plainmind.formats.log import event as grammar
+    from plainmind.ground import clock
+
     said = _turns(turns)
     now = clock.system_now()
     for number in range(0, turns, WINDOW):
         context = f"discord-channel/c{random.Random(number).randrange(CONTEXTS)}"
-        rows = [row for row, _ in zip(said, range(min(WINDOW, turns - number)))]
+        rows = [*islice(said, WINDOW)]
         when = [now - (turns - number - at) * clock.DAY // A_DAY for at in range(len(rows))]
         stamp = clock.to_stamp(when[0])
         title = grammar.render_title(context, stamp)
@@ -108,6 +107,10 @@ def _demo() -> list[str]:
 
 
 def _vectors(folder: str) -> list[array]:
+    from plainmind.ground.environment import Environment
+    from plainmind.ground.settings import Settings
+    from plainmind.providers import registry
+
     path = os.path.join(folder, "bases")
     if not os.path.exists(path):
         settings = Settings("", "config.toml", lambda name: "")
@@ -125,6 +128,7 @@ def _vectors(folder: str) -> list[array]:
 
 def _embed(index, bases: list[array]) -> None:
     import numpy
+    from plainmind.index.engine import EmbeddingOutcome, Pending
 
     matrix = numpy.array(bases)
     chance = numpy.random.default_rng(5)

@@ -6,10 +6,10 @@ of the episode.
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from operator import mul
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .log.event import ROLES
 from .words import Words
@@ -59,6 +59,7 @@ class Totals(NamedTuple):
     events: int
     words: int
     openings: int
+    episodes: int
 
 
 class Episode(NamedTuple):
@@ -100,29 +101,89 @@ class Posting(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A term of the question: where it is, by ascending id, or, when it is in too many events to
-    look, only in how many."""
+    """A term of the question: in how many events it is, and where, by ascending id; nowhere when
+    that is too many to look."""
 
     events: int
     places: Sequence[Posting]
 
 
-class Evidence(NamedTuple):
-    """What is known of every event for one question. No cosine is further than `error` off."""
+class RecentEpisode(NamedTuple):
+    id: int
+    events: int
+    newest: int  # ms, of its events
 
-    totals: Totals
-    episodes: Sequence[Episode]  # all of them, by id
-    terms: Sequence[Term]
-    postings: int  # looked at
-    authors: Sequence[tuple[int, str]]  # those that have a name
-    skipped: AbstractSet[int]  # events that models wrote which the scope skips
-    cosines: Mapping[int, float]
-    error: float
-    pinned: Sequence[int]
-    #: for each episode, how many of its events, from its first on, the scope's context allows, and
-    #: how many its windows; None is all of all
-    within: Sequence[tuple[int, int]] | None
-    changed: AbstractSet[int] = frozenset()  # events in whose place a later one stands
+
+class Equal(NamedTuple):
+    """An event, as one of those that have its text."""
+
+    id: int
+    path: str
+    time: int  # ms
+    role: str
+    author: str
+
+
+class Evidence(Protocol):
+    """What is known of events for one question and scope, as of one moment: of few at once, of each
+    other when it is asked for. Cosines are approximate: none is further than `error` off."""
+
+    @property
+    def totals(self) -> Totals: ...
+
+    @property
+    def terms(self) -> Sequence[Term]: ...
+
+    @property
+    def postings(self) -> int:
+        """How many were looked at."""
+
+    @property
+    def authors(self) -> Sequence[tuple[int, str]]:
+        """Those that have a name."""
+
+    @property
+    def pinned(self) -> Sequence[int]: ...
+
+    @property
+    def error(self) -> float: ...
+
+    def episode_ids(self, events: Sequence[int]) -> Sequence[int]:
+        """The episode that each of these is in; they ascend, and are there."""
+
+    def all_episodes(self) -> Sequence[int]: ...
+
+    def episodes(self, ids: Iterable[int]) -> Iterator[Episode]: ...
+
+    def recent(self, since: int, until: int | None = None) -> list[RecentEpisode]:
+        """Those whose newest event is of this time, by id."""
+
+    def cosines(self, episode: Episode) -> list[float | None]:
+        """Of each of its events; None where there is no vector."""
+
+    def near(self, cosine: float) -> list[tuple[float, int]]:
+        """(cosine, event) of all that have at least this one."""
+
+    def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
+        """(cosine, event) of about so many with the greatest ones, greatest first; and what no
+        other one exceeds."""
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether nothing is left out."""
+
+    def is_within(self, event: int) -> bool:
+        """Whether the scope's context has it."""
+
+    def is_shown(self, event: int) -> bool:
+        """Whether it stands in a window that the scope leaves out, or is shown already."""
+
+    def skipped(self, first: int, end: int) -> AbstractSet[int]:
+        """Events of this stretch of an episode, from one id to before another, that models wrote
+        which the scope skips."""
+
+    def changed(self, first: int, end: int) -> AbstractSet[int]:
+        """Those in whose place a later one stands."""
 
 
 class IndexedEvent(NamedTuple):

@@ -12,7 +12,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from ..formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
+from ..formats.evidence import (
+    Equal,
+    Evidence,
+    IndexedEvent,
+    PageEvidence,
+    PageText,
+    Question,
+    Scope,
+)
 from ..ground import tokens
 from ..ground.paths import Home
 
@@ -132,7 +140,7 @@ class Index(Protocol):
         """The model whose vectors answer; '' when there is none."""
 
     def evidence(self, question: Question, scope: Scope) -> Evidence:
-        """What is known of every event for a question."""
+        """What is known of events for a question, as far as it is asked for."""
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
 
@@ -146,9 +154,9 @@ class Index(Protocol):
         """Whether one of these events does not stand in its file as it was read. Then all windows
         are looked at, and the index says what they say now: ask it again."""
 
-    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[tuple[int, str]]]:
-        """Of these events, and all that have the text of one, (id, path) of those that have it: one
-        list for all of them."""
+    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[Equal]]:
+        """Of these events, and all that have the text of one, those that have it: one list for all
+        of them."""
 
     def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
         """The vectors of these events, as far as there are any."""

@@ -160,6 +160,10 @@ class VectorFile:
             raise Unusable("damaged", self)
         return id
 
+    def unchecked_id(self, place: int) -> int:
+        data = self.records(place, place + 1)
+        return _TAIL.unpack(data[-_TAIL.size :])[0]
+
     def ids(self) -> "array[int]":
         """Of all records."""
         return array("q", map(self.id, range(self.count)))

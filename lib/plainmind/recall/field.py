@@ -1,20 +1,30 @@
-"""All events for one query: what may be recalled, the relevance of each, and which have one text.
-Pure.
+"""The events that matter to one query: what may be recalled, the relevance of each, and which have
+one text. Pure.
 
-Bounds of the relevance at first, exactly on request; recall.relevance has the formulas. What has to
-be known exactly of a few events is asked of a source.
+Episodes are opened as far as the ranking asks (recall.candidates). Of the events in them there are
+bounds of the relevance at first, exact ones on request; recall.relevance has the formulas. What has
+to be known exactly of a few events is asked of a source.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..formats import words
-from ..formats.evidence import QUESTION, Episode, Evidence, IndexedEvent, Question, Scope, dot
+from ..formats.evidence import (
+    QUESTION,
+    Episode,
+    Equal,
+    Evidence,
+    IndexedEvent,
+    Question,
+    Scope,
+    dot,
+)
 from ..formats.log.event import ROLES
 from . import relevance
+from .candidates import Candidates
 from .rank import recency
-from .relevance import BEFORE, BESIDE, DENSE, HALF, LEXICAL, Query
+from .relevance import BEFORE, BESIDE, DENSE, HALF, LEXICAL, Lexical, Query
 from .relevance import sim as calibrate
 
 #: why an event is left out
@@ -30,15 +40,16 @@ class EventSource(Protocol):
 
     def events(self, ids: Iterable[int]) -> Mapping[int, IndexedEvent]: ...
 
-    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[tuple[int, str]]]: ...
+    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[Equal]]: ...
 
     def vectors(self, model: str, ids: Sequence[int]) -> Mapping[int, Sequence[float]]: ...
 
 
 class EventField:
-    """All events in scope whose relevance may exceed the floor, and the pinned ones (rank.Field).
+    """Events whose relevance may exceed the floor, as far as they are looked for, and the pinned
+    ones (rank.Field).
 
-    `told`: `excluded` has those out of scope, too, each with the reason and its bound.
+    `told`: all of them; and `excluded` has those out of scope, each with the reason and its bound.
     """
 
     def __init__(
@@ -49,37 +60,60 @@ class EventField:
         terms = self.terms if self._hybrid else ()
         evidence = source.evidence(Question(terms, query.vector, query.model), scope)
         self.evidence, self.postings = evidence, evidence.postings
-        self._ids = [episode.id for episode in evidence.episodes]
-        #: the events that were scored exactly
+        #: the events of which more is known
         self.rows: dict[int, IndexedEvent] = {}
         self._vectors: dict[int, Sequence[float] | None] = {}
         self._stems: dict[int, frozenset[str]] = {}
-        self._words: Mapping[int, Sequence[float]] = {}
+        self._words: Lexical | None = None
         self._named: set[int] = set()  # authors whose name has a word in common with the query
+        self._names: set[str] = set()
         if self._hybrid:
-            self._words = relevance.lexical(evidence.totals, evidence.episodes, evidence.terms)
+            self._words = Lexical(evidence.totals, evidence.terms, evidence.episode_ids)
             asked = set(self.terms)
-            self._named = {id for id, name in evidence.authors if asked & {*words.terms(name)}}
+            named = [one for one in evidence.authors if asked & {*words.terms(one[1])}]
+            self._named, self._names = {id for id, _ in named}, {name for _, name in named}
         self.times, self.told = query.times, told
         self._spans = [(one.start, one.until) for one in self.times]
         self._chats: dict[int, bool] = {}
         self._factors: dict[tuple[bool, int, bool, bool], tuple[float, float]] = {}
-        self._floor = floor
+        self._floor, self._least = floor, relevance.least_x(floor)
         #: what is added to x of what was said at those times: enough, when nothing else is known
         self._more = HALF if self._hybrid and self._is_time_all() else 0.0
         self.upper: dict[int, float] = {}
         self.recency: dict[int, float] = {}
         self.excluded: dict[int, tuple[str, float]] = {}
         self._equals: dict[int, list[int]] = {}
+        self._opened: set[int] = set()
+        self._lexes: dict[int, Sequence[float]] = {}
+        self._episodes: dict[int, Episode] = {}  # of each event in an opened one
         self._pinned, self._scope = set(evidence.pinned), scope
-        self.pinned = [event for event in evidence.pinned if self._in(event)]
-        self._fill(floor, told)
+        self._candidates = Candidates(
+            query, evidence, self._words, floor, named=bool(self._named), more=self._more
+        )
+        self._open(self._candidates.first())
+        if told:
+            self.reach(lambda recency: floor)
+        self.pinned = self._pinned_in_scope()
+
+    @property
+    def beyond(self) -> list[tuple[float, float]]:
+        return self._candidates.beyond
+
+    def reach(self, level: Callable[[float], float]) -> None:
+        self._open(self._candidates.reach(level))
+
+    def may_exceed(self, event: int) -> bool:
+        if event not in self._episodes:
+            (episode,) = self.evidence.episode_ids([event])
+            if not self._candidates.may_hold(event, episode):
+                return False
+            self._open([episode])
+        return event in self.upper
 
     def exact(self, events: Sequence[int]) -> dict[int, float]:
+        self._open_around(events)
         around = {near for event in events for near in self._around(event) if near is not None}
         self._load(list(around) if self._hybrid else events)
-        # all of them are told of in the end, and two without vectors are compared by their words
-        self.rows.update(self.source.events(events))
         self._load_equals(events)
         return {event: self._relevance(event) for event in events}
 
@@ -106,72 +140,88 @@ class EventField:
         return len(self._equals[event]) - 1
 
     def order(self, event: int) -> tuple:
-        row, episode = self.rows[event], self._episode(event)
+        self.know([event])
+        row, episode = self.rows[event], self._episodes[event]
         return -episode.times[event - episode.id], row.path, row.line
 
-    def _episode(self, event: int) -> Episode:
-        return self.evidence.episodes[bisect_right(self._ids, event) - 1]
+    def know(self, events: Iterable[int]) -> None:
+        """Their rows."""
+        missing = [event for event in events if event not in self.rows]
+        self.rows.update(self.source.events(missing) if missing else {})
 
     def _around(self, event: int) -> list[int | None]:
         """The events whose cosines make its den, by their weights; None beyond its episode."""
-        episode = self._episode(event)
+        episode = self._episodes[event]
         first, end, start = episode.id, episode.id + len(episode.times), event - BEFORE
         return [at if first <= at < end else None for at in range(start, start + len(BESIDE))]
 
-    def _fill(self, floor: float, told: bool) -> None:
-        """An upper bound of the relevance, and the recency, of all in scope that may exceed the
-        floor."""
-        now, cosines, scope = self.query.now, self.evidence.cosines, self._scope
-        within, least = self.evidence.within, relevance.least_x(floor)
-        narrow = bool(within or self.evidence.skipped or self.evidence.changed or scope.roles)
-        narrow = narrow or scope.since is not None or scope.until is not None
-        for number, episode in enumerate(self.evidence.episodes):
-            if within and not min(within[number]) and not told:
-                continue
+    def _open_around(self, events: Iterable[int]) -> None:
+        """The episodes of these events."""
+        missing = sorted(event for event in events if event not in self._episodes)
+        self._open(self.evidence.episode_ids(missing) if missing else ())
+
+    def _open(self, ids: Iterable[int]) -> None:
+        """An upper bound of the relevance, and the recency, of all in these episodes that are in
+        scope and may exceed the floor."""
+        new = [id for id in dict.fromkeys(ids) if id not in self._opened]
+        self._opened.update(new)
+        for episode in self.evidence.episodes(new):
             first, count = episode.id, len(episode.times)
-            near = list(map(cosines.get, range(first, first + count)))
-            for place, upper in self._uppers(episode, near, least):
-                if upper <= floor:
-                    continue
-                reason = self._reason_of(number, place) if narrow else ""
-                if not reason:
-                    self.upper[first + place] = upper
-                elif told:
-                    self.excluded[first + place] = reason, upper
-                else:
-                    continue
-                self.recency[first + place] = recency(now - episode.times[place])
-        for event in self.pinned:
-            episode = self._episode(event)
-            self.recency[event] = recency(now - episode.times[event - episode.id])
+            self._episodes.update(dict.fromkeys(range(first, first + count), episode))
+            self._fill(episode)
 
-    def _in(self, event: int) -> bool:
-        """Whether an event may be recalled; one that was taken in meanwhile may not."""
-        number = bisect_right(self._ids, event) - 1
-        place = event - self._ids[number]
-        known = number >= 0 and place < len(self.evidence.episodes[number].times)
-        return known and not self._reason_of(number, place)
+    def _fill(self, episode: Episode) -> None:
+        first, count = episode.id, len(episode.times)
+        near: list[float | None] = [None] * count
+        unlimited = self.evidence.is_unlimited
+        if self.query.vector is not None:
+            near = self.evidence.cosines(episode)
+        for place, upper in self._uppers(episode, near, self._least):
+            if upper <= self._floor:
+                continue
+            event = first + place
+            reason = "" if unlimited else self._reason_of(episode, place)
+            if not reason:
+                self.upper[event] = upper
+            elif self.told:
+                self.excluded[event] = reason, upper
+            else:
+                continue
+            self.recency[event] = recency(self.query.now - episode.times[place])
 
-    def _reason_of(self, number: int, place: int) -> str:
+    def _pinned_in_scope(self) -> list[int]:
+        pinned = self.evidence.pinned
+        self._open_around(pinned)
+        found = []
+        for event in pinned:
+            episode = self._episodes[event]
+            self.recency[event] = recency(self.query.now - episode.times[event - episode.id])
+            if not self._reason_of(episode, event - episode.id):
+                found.append(event)
+        return found
+
+    def _reason_of(self, episode: Episode, place: int) -> str:
         """Why an event may not be recalled, or ''."""
-        episode, scope, within = self.evidence.episodes[number], self._scope, self.evidence.within
-        if within:
-            allowed, unseen = within[number]
-            if place >= allowed:
-                return SCOPE
-            if place >= unseen:
-                return SHOWN
-        time, role = episode.times[place], ROLES[episode.kinds[place] % QUESTION]
+        role = ROLES[episode.kinds[place] % QUESTION]
+        return self._reason(episode.id + place, episode.times[place], role)
+
+    def _reason(self, event: int, time: int, role: str) -> str:
+        scope, evidence = self._scope, self.evidence
+        if not evidence.is_within(event):
+            return SCOPE
+        if evidence.is_shown(event):
+            return SHOWN
         if (
             (scope.since is not None and time < scope.since)
             or (scope.until is not None and time > scope.until)
             or (scope.roles and role not in scope.roles)
         ):
             return SCOPE
-        event = episode.id + place
-        if event in self.evidence.changed:
+        if evidence.changed(event, event + 1):
             return CHANGED
-        return MODEL if event in self.evidence.skipped and event not in self._pinned else ""
+        if event in self._pinned or not scope.skip_models:
+            return ""
+        return MODEL if evidence.skipped(event, event + 1) else ""
 
     def _load_equals(self, events: Sequence[int]) -> None:
         """Who says the same as these: of each text, once."""
@@ -179,16 +229,17 @@ class EventField:
         new = [event for event in events if event not in self._equals]
         for event, same in self.source.equals(new).items():
             if id(same) not in orders:
-                known = [(self._standing(one), path, one) for one, path in same if self._in(one)]
-                orders[id(same)] = [one for _, _, one in sorted(known)]
+                known = sorted(
+                    (self._standing(one), one.path, one.id)
+                    for one in same
+                    if not self._reason(one.id, one.time, one.role)
+                )
+                orders[id(same)] = [one for _, _, one in known]
             self._equals[event] = orders[id(same)]
 
-    def _standing(self, event: int) -> tuple[bool, bool, int]:
+    def _standing(self, one: Equal) -> tuple[bool, bool, int]:
         """Sort key of events with equal texts."""
-        episode = self._episode(event)
-        place = event - episode.id
-        named = episode.authors[place] in self._named
-        return event not in self._pinned, not named, -episode.times[place]
+        return one.id not in self._pinned, one.author not in self._names, -one.time
 
     def _uppers(
         self, episode: Episode, near: list[float | None], least: float
@@ -199,14 +250,15 @@ class EventField:
             for place, cosine in enumerate(near):
                 yield place, min(1.0, max(0.0, cosine + error)) if cosine is not None else 0.0
             return
-        lex = self._words.get(episode.id) or [0.0] * len(near)
+        lex = self._lex_of(episode)
         first, last = (min(episode.times), max(episode.times)) if self._spans else (0, 0)
         timed = any(start <= last and first <= until for start, until in self._spans)
         if self._named:
             least /= relevance.NAMED
+        cosines = relevance.means(near) if self.query.vector is not None else near
         if timed and self._more:
             least = -1.0
-        for place, cosine in enumerate(relevance.means(near)):
+        for place, cosine in enumerate(cosines):
             if cosine is None:
                 den = relevance.pending(lex[place])
             else:
@@ -269,9 +321,15 @@ class EventField:
         # not cut off at 0 here: the bound of a mean holds for the cosines as they are
         cosine = relevance.mean([self._cosine(near) for near in self._around(event)])
         den = relevance.dense(cosine, self.query.baseline) if cosine is not None else None
-        episode = self._episode(event)
-        lex, place = self._words.get(episode.id), event - episode.id
-        return self._relevance_of(episode, place, lex[place] if lex else 0.0, den)
+        episode = self._episodes[event]
+        lex, place = self._lex_of(episode), event - episode.id
+        return self._relevance_of(episode, place, lex[place], den)
+
+    def _lex_of(self, episode: Episode) -> Sequence[float]:
+        if episode.id not in self._lexes:
+            found = self._words.of(episode) if self._words else None
+            self._lexes[episode.id] = found or [0.0] * len(episode.times)
+        return self._lexes[episode.id]
 
     def _load(self, events: Sequence[int]) -> None:
         missing = [event for event in events if event not in self._vectors]
@@ -285,6 +343,7 @@ class EventField:
 
     def _stems_of(self, event: int) -> frozenset[str]:
         if event not in self._stems:
+            self.know([event])
             row = self.rows[event]
             found = words.of_event(row.author, row.content)
             self._stems[event] = frozenset(found.opening + found.rest)

@@ -13,7 +13,8 @@ relevance no other event exceeds: what lifts a pin over the floor may be its nei
 The result equals scoring all events in every step. First events are taken by an upper bound of
 their relevance, until no other can have the greatest. An event's score never exceeds its base, 0.7
 sim + 0.2 recency, so then they are taken by an upper bound of the base, best first, and the pool is
-widened until no event left out could still win or tie. Whether an event stands for its equals is
+widened until no event left out could still win or tie. A field gets to know events as far down as
+that takes. Whether an event stands for its equals is
 known as soon as it is taken: those that would stand before it are taken with it, and the others
 never are.
 """
@@ -21,7 +22,8 @@ never are.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
-from math import exp
+from itertools import islice
+from math import exp, inf, nextafter
 from typing import NamedTuple, Protocol
 
 from ..ground.clock import DAY
@@ -29,6 +31,8 @@ from ..ground.clock import DAY
 DECAY_DAYS = 14.0
 FIRST_POOL = 48  # events looked at before the first widening
 FIRST_BEST = 8  # of them, to find the most relevant one
+AHEAD = 0.01  # of the score, by which is looked further down than must be
+STEP = 0.1  # of the base, by which is looked further down while nothing is found
 
 
 def recency(age_ms: int) -> float:
@@ -53,15 +57,28 @@ class Limits(NamedTuple):
 
 
 class Field(Protocol):
-    """Every event that may be chosen, known approximately; exactly on request."""
+    """Events that may be chosen, known approximately as far as they are looked for; exactly on
+    request."""
 
     @property
     def upper(self) -> Mapping[int, float]:
-        """Event -> no less than its relevance."""
+        """Event -> no less than its relevance; in the order in which they became known."""
 
     @property
     def recency(self) -> Mapping[int, float]:
         """Of the same events, and of the pinned ones."""
+
+    @property
+    def beyond(self) -> Sequence[tuple[float, float]]:
+        """Pairs of relevance and recency; each event that is not known yet and may exceed the floor
+        has neither more nor a greater one of one pair."""
+
+    def reach(self, level: Callable[[float], float]) -> None:
+        """Get to know all that are at least as relevant as `level` of their recency. It never rises
+        with it."""
+
+    def may_exceed(self, event: int) -> bool:
+        """Whether the relevance of an event that may be chosen may exceed the floor."""
 
     @property
     def pinned(self) -> Sequence[int]: ...
@@ -174,8 +191,9 @@ class Picker:
         whose penalty may be greater by now; False when none is left."""
         pool = self.pool
         winner = self._best(self._score) if pool.left else None
-        if pool.bound is not None and (winner is None or pool.bound >= self._score(winner)):
-            pool.widen()
+        bound = pool.bound
+        if bound is not None and (winner is None or bound >= self._score(winner)):
+            pool.widen(None if winner is None else self._score(winner) - AHEAD)
         elif winner is None:
             return False
         elif not self._penalise(self._equals_of(winner)):
@@ -227,7 +245,7 @@ class _Pool:
     def __init__(self, field: Field, limits: Limits, first: int, first_best: int):
         self.field, self.floor = field, limits.floor
         self.first, self.first_best = first, first_best
-        self.weights = limits.weights
+        self.weights, self.k = limits.weights, limits.k
         self.always = set(field.pinned) if limits.pins == "always" else set()
         self.relevance: dict[int, float] = {}
         self.best = 0.0
@@ -235,10 +253,42 @@ class _Pool:
         self.left: set[int] = set()  # may be chosen
         self.below: set[int] = set()  # do not exceed the floor
         self.equal: set[int] = set()  # another one stands for them
-        #: no base outside the pool is greater; None when nothing is outside
-        self.bound: float | None = None
         self.widened = -1
-        self._outside = {event for event, upper in field.upper.items() if upper > limits.floor}
+        self._outside: set[int] = set()  # known, and not taken
+        self._known = 0  # of field.upper
+        self._bound: float | None = None
+        self._bound_of: tuple = ()
+        self._spoken_for: set[int] = set()  # another one stands for them, and is taken
+        self._look()
+
+    def _look(self) -> None:
+        """At what the field got to know."""
+        upper = self.field.upper
+        new = [*islice(upper, self._known, None)]
+        self._known += len(new)
+        away = self._spoken_for
+        self._outside.update(
+            event
+            for event in new
+            if upper[event] > self.floor and event not in self.relevance and event not in away
+        )
+
+    @property
+    def bound(self) -> float | None:
+        """No base outside the pool is greater; None when nothing is outside."""
+        beyond = self.field.beyond
+        state = (
+            self._known,
+            len(self._outside),
+            len(self.relevance),
+            len(beyond),
+            sum(limit for limit, _ in beyond),
+        )
+        if state != self._bound_of:
+            bounds = [self._base(*pair) for pair in beyond]
+            bounds += [base for base, _ in self._greatest(1)]
+            self._bound, self._bound_of = max(bounds, default=None), state
+        return self._bound
 
     def take(self, events: Sequence[int]) -> list[int]:
         """Events into the pool with their exact relevance; returns those that may be chosen."""
@@ -246,6 +296,7 @@ class _Pool:
         if not new:
             return []
         self.relevance.update(self.field.exact(new))
+        self._look()
         self._outside.difference_update(new)
         taken = []
         for event in new:
@@ -256,9 +307,10 @@ class _Pool:
                 if other == event:
                     self.left.add(event)
                     taken.append(event)
-                    self._outside.difference_update(self.field.equals(event))
+                    self._spoken_for.update(self.field.equals(event))
+                    self._outside -= self._spoken_for
                     break
-                if other in self._outside:
+                if other not in self.relevance and self.field.may_exceed(other):
                     taken += self.take([other])
                 if other in self.relevance and self._is_eligible(other):
                     self.equal.add(event)
@@ -271,14 +323,11 @@ class _Pool:
     def base(self, event: int) -> float:
         """What the score would be without a penalty."""
         if event not in self._bases:
-            self._bases[event] = self._base(self.relevance[event], event)
+            self._bases[event] = self._base(self.relevance[event], self.field.recency[event])
         return self._bases[event]
 
-    def _base(self, relevance: float, event: int) -> float:
-        return (
-            self.weights.sim * self._sim(relevance)
-            + self.weights.recency * self.field.recency[event]
-        )
+    def _base(self, relevance: float, recency: float) -> float:
+        return self.weights.sim * self._sim(relevance) + self.weights.recency * recency
 
     def _sim(self, relevance: float) -> float:
         return self.field.sim(min(relevance, self.best), self.best)
@@ -289,32 +338,63 @@ class _Pool:
         while True:
             self.best = max((self.relevance[event] for event in self.left), default=0.0)
             some = nlargest(self.first_best, ((upper[event], event) for event in self._outside))
-            if not some or some[0][0] < self.best:
+            if some and some[0][0] >= self.best:
+                self.take([event for _, event in some])
+            elif any(limit >= self.best for limit, _ in self.field.beyond):
+                self._reach(lambda recency: nextafter(self.best, -inf))
+            else:
                 break
-            self.take([event for _, event in some])
 
-    def widen(self) -> list[int]:
-        """Take the next events by their upper bound: as many as there are in the pool."""
+    def _reach(self, level: Callable[[float], float]) -> None:
+        self.field.reach(level)
+        self._look()
+
+    def widen(self, least: float | None = None) -> list[int]:
+        """Take the next events by their upper bound: as many as there are in the pool, of those
+        whose base may be `least`, which is less than now by default."""
         self.widened += 1
+        beyond = max((self._base(*pair) for pair in self.field.beyond), default=-inf)
         count = max(self.first, len(self.relevance))
-        order = self._greatest(count + 1)
-        taken = self.take([event for _, event in order[:count]])
-        self.bound = order[count][0] if len(order) > count else None
-        return taken
+        if least is None:
+            bases = sorted(map(self.base, self.left), reverse=True)
+            least = bases[self.k - 1] if len(bases) >= self.k else beyond - STEP
+        if -inf < least <= beyond:
+            self._reach(lambda recency: self._level(least, recency))
+        order = self._greatest(count)
+        some = sum(base >= least for base, _ in order)
+        return self.take([event for _, event in order[: max(some, len(self.relevance) // 4, 1)]])
+
+    def _level(self, base: float, recency: float) -> float:
+        """The least relevance that has this base at this recency; none is enough: more than 1."""
+        if self._base(inf, recency) < base:
+            return inf
+        low, high = self.floor, self.best
+        if self._base(low, recency) >= base or low >= high:
+            return low
+        for _ in range(16):
+            middle = (low + high) / 2
+            if self._base(middle, recency) >= base:
+                high = middle
+            else:
+                low = middle
+        return low
 
     def _greatest(self, count: int) -> list[tuple[float, int]]:
         """The greatest bounds of the base outside, each with its event. Those that recency, which
         is at most 1, could not lift among them are not looked at."""
-        upper = self.field.upper
+        upper, when = self.field.upper, self.field.recency
         outside = sorted(self._outside, key=upper.__getitem__, reverse=True)
-        bases = [(self._base(upper[event], event), event) for event in outside[:count]]
+        base = lambda event: (self._base(upper[event], when[event]), event)
+        bases = list(map(base, outside[:count]))
         if len(bases) < len(outside):
             least, _ = min(bases)
             weigh = lambda event: -self.weights.sim * self._sim(upper[event])
             end = bisect_right(outside, self.weights.recency - least + 1e-9, count, key=weigh)
-            bases += ((self._base(upper[event], event), event) for event in outside[count:end])
+            bases += map(base, outside[count:end])
         return nlargest(count, bases)
 
     def take_above(self, relevance: float) -> None:
         """Take every event that could be as relevant."""
+        if any(limit >= relevance for limit, _ in self.field.beyond):
+            self._reach(lambda recency: relevance)
         self.take([event for event in self._outside if self.field.upper[event] >= relevance])

@@ -37,9 +37,9 @@ bench/retrieval.py.
 `recall.field` has these numbers of all events for one query.
 """
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import groupby
 from math import exp, inf, log
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ from .times import NamedTime
 OWN, WINDOW, EPISODE, ASKED = 1.0, 1.0, 0.5, 0.25
 K1, B = 1.2, 0.5
 NEIGHBOURS = 2  # a side, in a window
+LEAST_NORM = K1 * (1 - B)  # of what has no length
 FEW = 500  # events a store is taken to have at least, when words are weighed
 LEXICAL, DENSE = 0.7, 0.3
 NAMED, QUESTION, PERSON, TIMED = 1.2, 0.9, 1.1, 1.5
@@ -92,56 +93,89 @@ def _terms_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words.terms(text)))
 
 
-def lexical(
-    totals: Totals, episodes: Sequence[Episode], terms: Sequence[Term]
-) -> dict[int, list[float]]:
-    """Episode id -> lex of each of its events, for the episodes that hold any term."""
-    n = totals.events
-    ideal = sum(_idf(n, term.events) for term in terms) * (OWN + WINDOW + EPISODE)
-    if not n or ideal <= 0:
-        return {}
-    ids = [episode.id for episode in episodes]
-    mean = (totals.words or 1) / n
-    mean_window = (2 * NEIGHBOURS + 1) * (totals.openings or 1) / n
-    mean_episode = (totals.words or 1) / len(ids)
-    found: dict[int, list[float]] = {}
-    norms: dict[int, dict[int, float]] = {}
-    for term in terms:
-        weight = _idf(n, term.events) / ideal
-        for number, hits in _by_episode(ids, term.places).items():
-            episode = episodes[number]
-            scores = found.get(number)
-            if scores is None:
-                found[number] = scores = [0.0] * len(episode.lengths)
-                norms[number] = {}
-            known = norms[number]
-            last = len(scores) - 1
+class Lexical:
+    """lex of the events of any episode that holds a term, and a bound on it of them all."""
+
+    def __init__(
+        self,
+        totals: Totals,
+        terms: Sequence[Term],
+        episode_ids: Callable[[Sequence[int]], Sequence[int]],
+    ):
+        """`episode_ids` tells of ascending events in which episodes they are."""
+        n = totals.events
+        ideal = sum(_idf(n, term.events) for term in terms) * (OWN + WINDOW + EPISODE)
+        self._mean = (totals.words or 1) / (n or 1)
+        self._mean_window = (2 * NEIGHBOURS + 1) * (totals.openings or 1) / (n or 1)
+        self._mean_episode = (totals.words or 1) / (totals.episodes or 1)
+        #: episode -> of each term that is there, its weight and places
+        self._hits: dict[int, list[tuple[float, Sequence[Posting]]]] = {}
+        #: episode -> no less than the lex of any of its events
+        self.bounds: dict[int, float] = {}
+        places: list[int] = []
+        if n and ideal > 0:
+            places = sorted({place[0] for term in terms for place in term.places})
+        self._episodes = dict(zip(places, episode_ids(places)))
+        for term in terms if places else ():
+            self._add(_idf(n, term.events) / ideal, term.places)
+
+    def _add(self, weight: float, places: Sequence[Posting]) -> None:
+        hits, bounds, of = self._hits, self.bounds, self._episodes
+        for episode, group in groupby(places, lambda place: of[place[0]]):
+            here = list(group)
+            hits.setdefault(episode, []).append((weight, here))
+            if len(here) == 1:
+                _, opening, rest = here[0]
+                own = total = opening + rest
+                more = WINDOW * opening / (opening + LEAST_NORM)
+            else:
+                own = max(opening + rest for _, opening, rest in here)
+                total = sum(opening + rest for _, opening, rest in here)
+                opening = sum(opening for _, opening, _ in here)
+                more = WINDOW * opening / (opening + LEAST_NORM) + ASKED * own / (own + LEAST_NORM)
+            more += OWN * own / (own + LEAST_NORM) + EPISODE * total / (total + LEAST_NORM)
+            bounds[episode] = bounds.get(episode, 0.0) + weight * more
+
+    def of(self, episode: Episode) -> list[float] | None:
+        """Of each of its events; None when it holds no term."""
+        if episode.id not in self._hits:
+            return None
+        first, last = episode.id, len(episode.lengths) - 1
+        scores, norms = [0.0] * (last + 1), dict[int, float]()
+        whole = _norm(sum(episode.lengths), self._mean_episode)
+        for weight, places in self._hits[first]:
             near: dict[int, int] = {}
             total = 0
-            for place, opening, rest in hits:
-                times = opening + rest
+            for id, opening, rest in places:
+                place, times = id - first, opening + rest
                 total += times
-                own = weight * times / (times + K1 * (1 - B + B * episode.lengths[place] / mean))
+                own = weight * times / (times + _norm(episode.lengths[place], self._mean))
                 scores[place] += OWN * own
                 if place < last and episode.kinds[place] >= QUESTION_KIND:
                     scores[place + 1] += ASKED * own
                 if opening:
-                    first, end = max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1
-                    for beside in range(first, end):
+                    for beside in range(
+                        max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1
+                    ):
                         near[beside] = near.get(beside, 0) + opening
             for place, times in near.items():
-                norm = known.get(place)
+                norm = norms.get(place)
                 if norm is None:
                     around = episode.openings[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
-                    known[place] = norm = _norm(sum(around), mean_window)
+                    norms[place] = norm = _norm(sum(around), self._mean_window)
                 scores[place] += WINDOW * weight * times / (times + norm)
-            share = EPISODE * weight * total / (total + _norm(sum(episode.lengths), mean_episode))
-            found[number] = [score + share for score in scores]
-    return {ids[number]: scores for number, scores in found.items()}
+            share = EPISODE * weight * total / (total + whole)
+            scores = [score + share for score in scores]
+        return scores
 
 
 def _norm(length: int, mean: float) -> float:
     return K1 * (1 - B + B * length / mean)
+
+
+def cosine_of(den: float, baseline: float) -> float:
+    """The mean cosine that has this den."""
+    return baseline + den * SPAN * (1 - baseline)
 
 
 def dense(cosine: float, baseline: float) -> float:
@@ -206,20 +240,6 @@ def least_x(relevance: float) -> float:
 def pair(cosine: float, baseline: float) -> float:
     """Similarity of two events in [0, 1], from the cosine of their vectors."""
     return min(1.0, max(0.0, (cosine - baseline) / (1 - baseline)))
-
-
-def _by_episode(ids: Sequence[int], places: Sequence[Posting]) -> dict[int, list[Posting]]:
-    """Places grouped by the number of the episode; events counted from its first."""
-    found: dict[int, list[Posting]] = {}
-    end = -1
-    for event, opening, rest in places:
-        if event >= end:
-            number = bisect_right(ids, event) - 1
-            end = ids[number + 1] if number + 1 < len(ids) else 1 << 63
-            first = ids[number]
-            hits = found.setdefault(number, [])
-        hits.append(Posting(event - first, opening, rest))
-    return found
 
 
 def _idf(all: int, holding: int) -> float:

@@ -66,6 +66,7 @@ def ranked(field: EventField, limits: Limits) -> Moments:
     ranking = rank.rank(field, limits, told=field.told)
     near = _near(field, limits, ranking.best)
     ranking = ranking._replace(dropped=[*ranking.dropped, *near])
+    field.know(pick.event for pick in [*ranking.picks, *(pick for pick, _ in ranking.dropped)])
     excluded = Counter(reason for reason, _ in field.excluded.values())
     excluded.subtract(reason for _, reason in near)
     counts = len(field.upper), field.postings, +excluded

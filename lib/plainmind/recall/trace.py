@@ -39,6 +39,15 @@ class Recorded:
         self._equals = {i: [*row["equals"]] for i, row in turns.items()}
         self._repeats = {i: row["repeats"] for i, row in turns.items()}
 
+    #: all that there is is looked at
+    beyond = ()
+
+    def reach(self, level: object) -> None:
+        pass
+
+    def may_exceed(self, event: int) -> bool:
+        return event in self.upper
+
     def near(self, best: float, limits: rank.Limits) -> list[tuple[rank.Pick, str]]:
         """The events out of scope."""
         return [

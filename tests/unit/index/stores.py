@@ -118,8 +118,10 @@ def search(
     floor: float,
     pins: str = "always",
     weights: Weights = Weights(),
+    *,
+    told: bool = False,
 ) -> Moments:
-    return ranking.search(query, index, scope, Limits(k, floor, pins, weights))
+    return ranking.search(query, index, scope, Limits(k, floor, pins, weights), told=told)
 
 
 def a_content(rnd: random.Random, before: list[str]) -> str:

@@ -327,7 +327,7 @@ def test_the_old_model_answers_until_the_new_one_knows_as_much(many):
         # vectors of the two never meet
         for embedder, count in ((old, 40), (new, done)):
             question = Question((), embedder.vector("x"), embedder.model)
-            assert len(many.evidence(question, Scope()).cosines) == count
+            assert len(many.evidence(question, Scope()).near(-2.0)) == count
     stores.run(many, new, limit=10)
     assert many.model() == serving(many.home) == new.model
     assert counts(many, old.model) == (0, 40, 0)

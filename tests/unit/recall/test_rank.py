@@ -9,7 +9,7 @@ from plainmind.recall import rank, relevance
 class Field:
     """Events by number: (relevance, upper bound of it, recency). sim is the relevance."""
 
-    pinned = ()
+    pinned = beyond = ()
 
     def __init__(self, events):
         self.relevances = {n: relevance for n, (relevance, _, _) in enumerate(events)}
@@ -27,6 +27,9 @@ class Field:
 
     def equals(self, event):
         return [event]
+
+    def may_exceed(self, event):
+        return event in self.upper
 
     def repeats(self, event):
         return 0

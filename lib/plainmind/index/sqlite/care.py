@@ -22,6 +22,7 @@ _ROWS = {
     "FROM windows",
     "episodes": "SELECT path, line, words, lengths, openings, times, kinds FROM episodes "
     f"JOIN events ON events.id = episodes.id {_OF_EVENTS}",
+    "word_counts": "SELECT term, events FROM word_counts",
     "changes": "SELECT windows.path, events.line, changes.path, changes.line FROM changes "
     f"JOIN events ON events.id = changes.event {_OF_EVENTS}",
     "pins": "SELECT path, line FROM pins",

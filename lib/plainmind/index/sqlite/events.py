@@ -1,4 +1,4 @@
-"""Windows, events, episodes and pins as rows; what is known of every event for a question.
+"""Windows, events, episodes and pins as rows.
 
 The only place that knows what an event's id is made of: the number of its window, and its number
 there.
@@ -8,14 +8,12 @@ import os
 import sqlite3
 import sys
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...formats import equality
 from ...formats import words as grammar
-from ...formats.evidence import COLUMNS, Episode, Evidence, IndexedEvent, Question, Scope, Totals
+from ...formats.evidence import COLUMNS, Episode, Equal, IndexedEvent, Totals
 from ...ground import regular
 from .. import reading
 from . import words
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
-_EPISODES = "SELECT id, lengths, openings, times, kinds, authors, checksum FROM episodes"
+EPISODES = "SELECT id, lengths, openings, times, kinds, authors, checksum FROM episodes"
 _STATE = (
     "path, context, inode, modified, changed, size, read_to, last_offset, last_line, digest, "
     "events, checksum"
@@ -133,9 +131,10 @@ def _take_in_window(
 def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent]) -> None:
     """Rows of new events of a window, of which `before` are there."""
     rows, terms, changes, limits = [], [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
-    last = f"{_EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
+    last = f"{EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
     span = event_id(window, 0), event_id(window, before) - 1
-    episodes = [_episode(row) for row in index.db.execute(last, span)]
+    episodes = [episode(row) for row in index.db.execute(last, span)]
+    known = len(episodes)
     for id, event in enumerate(read, event_id(window, before)):
         found = grammar.of_event(event.author, event.content)
         if not episodes or not episodes[-1].goes_on(event.instant, *limits):
@@ -147,12 +146,13 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         changes += [(id, *place) for place in event.changes]
         rows.append((id, *event[:6], model, event.content, episodes[-1].id, same, *event.place))
         terms.append((id, found))
-    for episode in episodes:
-        _put_episode(index.db, episode)
+    for one in episodes:
+        _put_episode(index.db, one)
     index.db.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 14)})", rows)
     index.db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", changes)
-    words.add(index.db, terms)
-    _count(index, [found for _, found in terms], 1)
+    words.add(index.db, terms, index.fts5)
+    words.count(index.db, (found for _, found in terms), 1)
+    _count(index, [found for _, found in terms], len(episodes) - known, 1)
     if any(event.usage for event in read):
         from . import usage
 
@@ -163,7 +163,7 @@ def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what:
     """Remove a window and everything made from it. `what` became of it is noted."""
     from . import vectors
 
-    window = _window_id(index.db, path)
+    window = window_id(index.db, path)
     if window is None:
         return
     span = bounds(window)
@@ -172,21 +172,25 @@ def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what:
     events = "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?"
     terms = [(id, grammar.of_event(*event)) for id, *event in index.db.execute(events, span)]
     words.remove(index.db, terms, index.fts5)
-    _count(index, [found for _, found in terms], -1)
+    words.count(index.db, (found for _, found in terms), -1)
+    stretches = "SELECT count(*) FROM episodes WHERE id BETWEEN ? AND ?"
+    (count,) = index.db.execute(stretches, span).fetchone()
+    _count(index, [found for _, found in terms], count, -1)
     vectors.drop(index.db, vectors.EVENT, *span)
     for place in "events.id episodes.id changes.event llm_usage.event".split():
         index.db.execute(f"DELETE FROM {place.split('.')[0]} WHERE {place} BETWEEN ? AND ?", span)
     index.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 
-def _count(index: IndexFile, found: list[grammar.Words], sign: int) -> None:
+def _count(index: IndexFile, found: list[grammar.Words], episodes: int, sign: int) -> None:
     """Add to the totals, or take from them."""
-    added = len(found), sum(one.length for one in found), sum(one.opening_length for one in found)
-    index.put_setting("totals", [a + sign * b for a, b in zip(_totals(index), added, strict=True)])
+    lengths = sum(one.length for one in found), sum(one.opening_length for one in found)
+    added = len(found), *lengths, episodes
+    index.put_setting("totals", [a + sign * b for a, b in zip(totals(index), added, strict=True)])
 
 
-def _totals(index: IndexFile) -> Totals:
-    return Totals(*(index.setting("totals") or (0, 0, 0)))
+def totals(index: IndexFile) -> Totals:
+    return Totals(*(index.setting("totals") or (0, 0, 0, 0)))
 
 
 def _number(db: sqlite3.Connection, table: str, name: str) -> int:
@@ -213,12 +217,12 @@ def _take_in_pins(index: IndexFile) -> None:
 def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
     columns = [_bytes(column) for column in episode[1:]]
     db.execute(
-        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (episode.id, sum(episode.lengths), *columns, checksum(*columns)),
+        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (episode.id, sum(episode.lengths), max(episode.times), *columns, checksum(*columns)),
     )
 
 
-def _episode(row: tuple) -> Episode:
+def episode(row: tuple) -> Episode:
     id, *blobs, kept = row
     check(kept, *blobs)
     columns = []
@@ -241,109 +245,9 @@ def _bytes(column: "array[int]") -> bytes:
 # --- answers
 
 
-def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
-    cosines, error = dict[int, float](), 0.0
-    with index.reading(on=True) as db:
-        episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
-        terms, touched = words.places(db, question.terms, index.fts5)
-        if question.vector is not None:
-            from . import vectors
-
-            scan = vectors.scan(index, question.model, question.vector)
-            if scan is not None:  # 0 is of what is gone, and of no event
-                cosines, error = dict(zip(scan.ids(), scan.cosines())), scan.error
-        authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
-        skipped = _skipped(db, scope)
-        changed = _changed(db)
-        # who pinned a message has pinned what it says now
-        pinned = list(dict.fromkeys(_last_form(id, changed) for id in _pinned(db)))
-        totals, within = _totals(index), _within(db, episodes, scope)
-    known = totals, episodes, terms, touched, authors, skipped, cosines, error, pinned, within
-    return Evidence(*known, changed=changed.keys())
-
-
-def _changed(db: sqlite3.Connection) -> dict[int, int]:
-    """Events that were changed later, each with the last change; of the same context only."""
-    found = "SELECT line, old.id, old.events, event FROM changes "
-    found += "JOIN windows AS old ON old.path = changes.path "
-    found += f"JOIN windows AS new ON new.id = event >> {BITS} AND new.context = old.context "
-    rows = db.execute(found + "ORDER BY event").fetchall()
-    by = {(line, window): event for line, window, _, event in rows}
-    places = [row[:3] for row in rows]
-    return {id: by[line, id >> BITS] for id, line in _at_lines(db, places)}
-
-
-def _last_form(id: int, changed: dict[int, int]) -> int:
-    for _ in changed:
-        id = changed.get(id, id)
-    return id
-
-
-def _within(
-    db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope
-) -> list[tuple[int, int]] | None:
-    """How many events of each episode the context allows, and how many are not shown already."""
-    if not (scope.context or scope.not_window or scope.shown):
-        return None
-    windows: set[int] | None = None
-    if scope.context:
-        rows = db.execute(
-            "SELECT id FROM windows WHERE context = ?1 OR context GLOB ?1 || '/*'", (scope.context,)
-        )
-        windows = set(chain(*rows))
-    banned = _window_id(db, scope.not_window) if scope.not_window else None
-    shown, end = None, 0
-    if scope.shown and (shown := _window_id(db, scope.shown[0])) is not None:
-        first, last = bounds(shown)
-        (end,) = db.execute(
-            "SELECT coalesce(min(id), ?) FROM events WHERE id BETWEEN ? AND ? AND line >= ?",
-            (last + 1, first, last, scope.shown[1]),
-        ).fetchone()
-    counts = []
-    for episode in episodes:
-        window, count = episode.id >> BITS, len(episode.times)
-        unseen = 0 if window == banned else count
-        if window == shown:
-            unseen = max(0, min(unseen, end - episode.id))
-        counts.append((count if windows is None or window in windows else 0, unseen))
-    return counts
-
-
-def _skipped(db: sqlite3.Connection, scope: Scope) -> set[int]:
-    models = db.execute("SELECT id, name FROM models")
-    found = [id for id, name in models if scope.skips(name)]
-    of_model = "SELECT id FROM events WHERE model > 0 AND model = ?"
-    return {id for model in found for (id,) in db.execute(of_model, (model,))}
-
-
-def _window_id(db: sqlite3.Connection, path: str) -> int | None:
+def window_id(db: sqlite3.Connection, path: str) -> int | None:
     row = db.execute("SELECT id FROM windows WHERE path = ?", (path,)).fetchone()
     return row[0] if row else None
-
-
-def _pinned(db: sqlite3.Connection) -> list[int]:
-    """The events that are pinned."""
-    pins = "SELECT line, windows.id, events FROM pins JOIN windows ON windows.path = pins.path"
-    return [id for id, _ in _at_lines(db, db.execute(pins))]
-
-
-def _at_lines(
-    db: sqlite3.Connection, places: Iterable[tuple[int, int, int]]
-) -> Iterator[tuple[int, int]]:
-    """(id, line) of the events that begin at (line, window, how many it has). Within a window lines
-    grow with ids, which have no holes: SQLite itself would go through all events."""
-
-    def line_of(id: int) -> int:
-        row = db.execute("SELECT line FROM events WHERE id = ?", (id,)).fetchone()
-        if row is None:
-            raise Damaged("its tables contradict each other")
-        return row[0]
-
-    for line, window, count in places:
-        ids = range(event_id(window, 0), event_id(window, count))
-        place = bisect_left(ids, line, key=line_of)
-        if place < count and line_of(ids[place]) == line:
-            yield ids[place], line
 
 
 def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
@@ -374,18 +278,20 @@ def find_stale(index: IndexFile, ids: Iterable[int]) -> list[str]:
     return [path for path in places if not reading.stands(index.home, path, places[path])]
 
 
-def equals(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
-    """Of each of these events, (id, path) of all that have its text: one list for all of them."""
-    found: dict[int, list[tuple[int, str]]] = {}
+def equals(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, list[Equal]]:
+    """Of each of these events, all that have its text: one list for all of them."""
+    found: dict[int, list[Equal]] = {}
     for id in ids:
         if id in found:
             continue
-        some = db.execute(
-            "SELECT events.id, path FROM events JOIN windows ON windows.id = events.id >> ?1 "
+        rows = db.execute(
+            "SELECT events.id, path, unix_ms, role, author FROM events "
+            "JOIN windows ON windows.id = events.id >> ?1 "
             "WHERE same = (SELECT same FROM events WHERE id = ?2)",
             (BITS, id),
-        ).fetchall()
-        found.update(dict.fromkeys((one for one, _ in some), some))
+        )
+        some = list(map(Equal._make, rows))
+        found.update(dict.fromkeys((one.id for one in some), some))
     return found
 
 

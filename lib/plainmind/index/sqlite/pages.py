@@ -117,7 +117,7 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
     links = ((id, *link, place) for place, link in enumerate(record.links))
     db.executemany("INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?, ?)", links)
     _put_triples(db, id, record.triples)
-    words.add(db, [(id, record.words)], "page_words")
+    words.add_pages(db, [(id, record.words)])
     _put_passages(db, id, record, titled is not None and titled[0] == record.title)
     return id
 
@@ -201,7 +201,7 @@ def evidence(index: IndexFile, question: Question) -> Iterator[PageEvidence]:
 
             cosines = vectors.passages(db, question.model, question.vector)
         terms = question.terms if pages else ()
-        places = [words.postings(db, term, index.fts5, "page_words") for term in terms]
+        places = [words.page_postings(db, term, index.fts5) for term in terms]
         replacing = _replacing(db)
         linked = db.execute(
             "SELECT target, count(DISTINCT page) FROM page_links WHERE NOT supersedes "

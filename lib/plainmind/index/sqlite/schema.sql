@@ -55,10 +55,11 @@ CREATE INDEX events_by_model ON events (model) WHERE model > 0;
 CREATE INDEX events_unsaid ON events (role) WHERE role NOT IN ('user', 'agent');
 
 -- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events.
--- Recall reads these rows instead of all events; each BLOB has one entry an event, in order.
+-- Recall reads some of these rows instead of events; each BLOB has one entry an event, in order.
 CREATE TABLE episodes (
     id       INTEGER PRIMARY KEY, -- id of its first event; the others follow without a hole
     words    INTEGER NOT NULL,    -- indexed words in all of it, without stop words
+    newest   INTEGER NOT NULL,    -- the greatest of its times
     lengths  BLOB NOT NULL,       -- uint16: indexed words of the event
     openings BLOB NOT NULL,       -- uint8: those among its first 30 words
     times    BLOB NOT NULL,       -- int64: unix_ms
@@ -67,6 +68,13 @@ CREATE TABLE episodes (
     authors  BLOB NOT NULL,       -- uint32: authors.id
     checksum INTEGER NOT NULL     -- CRC-32 of the BLOBs
 );
+CREATE INDEX episodes_by_newest ON episodes (newest);
+
+-- In how many events each word is.
+CREATE TABLE word_counts (
+    term   TEXT PRIMARY KEY,
+    events INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE authors (
     id   INTEGER PRIMARY KEY,
@@ -98,6 +106,7 @@ CREATE INDEX vectors_answering ON vectors (model, kind)
 WHERE status = 'ok' AND embedding IS NOT NULL;
 CREATE INDEX vectors_unpacked ON vectors (model)
 WHERE kind = 'event' AND place < 0 AND embedding IS NOT NULL;
+CREATE INDEX vectors_placed ON vectors (owner, place, model) WHERE kind = 'event' AND place >= 0;
 CREATE INDEX vectors_waiting ON vectors (model, next_try, status) WHERE status <> 'ok';
 
 -- The vectors of a model's events are packed into a file beside this one, a byte a dimension; here
@@ -141,6 +150,7 @@ CREATE TABLE changes (
     line  INTEGER NOT NULL,
     PRIMARY KEY (event, path, line)
 ) WITHOUT ROWID;
+CREATE INDEX changes_by_place ON changes (path, line);
 
 -- One row a page of knowledge/ or raw/compaction/. What its frontmatter does not say is ''.
 CREATE TABLE pages (

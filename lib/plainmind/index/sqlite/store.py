@@ -11,7 +11,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from ...formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
+from ...formats.evidence import (
+    Equal,
+    Evidence,
+    IndexedEvent,
+    PageEvidence,
+    PageText,
+    Question,
+    Scope,
+)
 from ...ground.paths import Home
 from . import events, words
 from .index_file import Damaged, IndexFile, Outdated
@@ -112,7 +120,9 @@ class Store(IndexFile):
 
     def evidence(self, question: Question, scope: Scope) -> Evidence:
         self.look_at_logs()
-        ask = lambda: events.evidence(self, question, scope)
+        from .evidence import StoredEvidence
+
+        ask = lambda: StoredEvidence(self, question, scope)
         if question.vector is None:
             return ask()
         from . import vectors
@@ -140,7 +150,7 @@ class Store(IndexFile):
             events.catch_up(self, thorough=True, again=stale)
         return bool(stale)
 
-    def equals(self, ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
+    def equals(self, ids: Iterable[int]) -> dict[int, list[Equal]]:
         return events.equals(self.db, ids)
 
     def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":

@@ -63,6 +63,9 @@ class EventCosines(vector_file.Cosines):
     def id(self, place: int) -> int:
         return 0 if place in self._holes else self.file.id(place)
 
+    def unchecked_id(self, place: int) -> int:
+        return 0 if place in self._holes else self.file.unchecked_id(place)
+
     def ids(self) -> "array[int]":
         """Of all places, in their order."""
         ids = self.file.ids()

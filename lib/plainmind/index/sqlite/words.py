@@ -5,22 +5,29 @@ only, and takes every other character for a letter.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ...formats.evidence import Posting, Term
 from ...formats.words import Words
 from .index_file import IndexFile
 
-#: places of words that one question may touch: rare words first, the most frequent are left out
+#: events that the words of one question may touch: rare words first, the most frequent are left out
 POSTINGS = 8000
-_VOCABULARY = {"words": "places", "page_words": "page_places"}
+#: of a column of the table of events, with FTS5: how often its words are in the opening, and in the
+#: rest. A word is in those that add up to its number.
+_TIMES = {f"o{1 << n}": (1 << n, 0) for n in range(6)} | {
+    f"r{1 << n}": (0, 1 << n) for n in range(8)
+}
+MOST = tuple(map(sum, zip(*_TIMES.values())))  # that counts
 
 
 def tables(fts5: bool) -> str:
     """SQL that makes the tables of words, and with FTS5 their vocabularies."""
     if fts5:
         return (
-            "CREATE VIRTUAL TABLE words USING fts5(opening, rest, content='', tokenize=ascii);"
+            f"CREATE VIRTUAL TABLE words USING fts5({', '.join(_TIMES)}, content='', "
+            "columnsize=0, detail=column, tokenize=ascii);"
             "CREATE VIRTUAL TABLE places USING fts5vocab(words, instance);"
             "CREATE VIRTUAL TABLE page_words USING fts5(opening, rest, tokenize=ascii);"
             "CREATE VIRTUAL TABLE page_places USING fts5vocab(page_words, instance)"
@@ -31,59 +38,120 @@ def tables(fts5: bool) -> str:
     )
 
 
-def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], table: str = "words") -> None:
-    db.executemany(f"INSERT INTO {table} (rowid, opening, rest) VALUES (?, ?, ?)", map(_row, rows))
+def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
+    """Put events in."""
+    if fts5:
+        marks = ", ".join("?" * (1 + len(_TIMES)))
+        sql = f"INSERT INTO words (rowid, {', '.join(_TIMES)}) VALUES ({marks})"
+        db.executemany(sql, map(_row, rows))
+    else:
+        _add(db, "words", rows)
 
 
-def _row(item: tuple[int, Words]) -> tuple[int, str, str]:
+def add_pages(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]]) -> None:
+    _add(db, "page_words", rows)
+
+
+def _add(db: sqlite3.Connection, table: str, rows: Iterable[tuple[int, Words]]) -> None:
+    texts = ((id, " ".join(of.opening), " ".join([*of.rest, *of.common])) for id, of in rows)
+    db.executemany(f"INSERT INTO {table} (rowid, opening, rest) VALUES (?, ?, ?)", texts)
+
+
+def count(db: sqlite3.Connection, found: Iterable[Words], sign: int) -> None:
+    """Add to the number of events that each word is in, or take from it."""
+    counts = Counter(term for one in found for term in {*one.opening, *one.rest, *one.common})
+    add = "INSERT INTO word_counts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET events = events + ?2"
+    db.executemany(add, ((term, sign * times) for term, times in counts.items()))
+    if sign < 0:
+        gone = "DELETE FROM word_counts WHERE term = ? AND events = 0"
+        db.executemany(gone, ((term,) for term in counts))
+
+
+def _row(item: tuple[int, Words]) -> tuple[int | str, ...]:
     id, words = item
-    return id, " ".join(words.opening), " ".join([*words.rest, *words.common])
+    columns = {name: list[str]() for name in _TIMES}
+    both = ("o", words.opening, MOST[0]), ("r", [*words.rest, *words.common], MOST[1])
+    for kind, terms, most in both:
+        for term, times in Counter(terms).items():
+            left = min(times, most)
+            while left:  # its bits, from the least on
+                columns[f"{kind}{left & -left}"].append(term)
+                left &= left - 1
+    return id, *map(" ".join, columns.values())
 
 
 def remove(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
     """Take events out; FTS5 without content has to be told what was in them."""
     if fts5:
-        sql = "INSERT INTO words (words, rowid, opening, rest) VALUES ('delete', ?, ?, ?)"
+        marks = ", ".join("?" * (1 + len(_TIMES)))
+        sql = f"INSERT INTO words (words, rowid, {', '.join(_TIMES)}) VALUES ('delete', {marks})"
         db.executemany(sql, map(_row, rows))
     else:
         db.executemany("DELETE FROM words WHERE rowid = ?", ((id,) for id, _ in rows))
 
 
 def places(db: sqlite3.Connection, terms: Sequence[str], fts5: bool) -> tuple[list[Term], int]:
-    """Where the terms are, rare ones first, within the bound; and how many places that took."""
-    counted = sorted((frequency(db, term, fts5, POSTINGS + 1), term) for term in terms)
-    found, touched = [], 0
-    for count, term in counted:
+    """Where the terms are, within the bound; and how many places that took."""
+    counts = [(_frequency(db, term), term) for term in terms]
+    found, touched = {}, 0
+    for count, term in sorted(counts):
         some: list[Posting] = []
         # the rarest word is always looked up, if need be only its newest places
         if count and (touched + count <= POSTINGS or not touched):
-            some = postings(db, term, fts5)[-POSTINGS:]
-            touched += count
-        found.append(Term(len(some) or count, some))
-    return found, touched
+            some = postings(db, term, fts5) if count <= POSTINGS else _newest(db, term, fts5)
+            touched += len(some)
+        found[term] = Term(count, some)
+    return [found[term] for term in terms], touched
 
 
-def frequency(db: sqlite3.Connection, term: str, fts5: bool, limit: int) -> int:
-    """How often a term occurs in events, counted up to `limit`."""
-    rows, asked = (
-        ("places WHERE term =", term) if fts5 else ("words WHERE words MATCH", f'"{term}"')
-    )
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM {rows} ? LIMIT ?)"
-    return db.execute(sql, (asked, limit)).fetchone()[0]
+def _frequency(db: sqlite3.Connection, term: str) -> int:
+    """In how many events a term is."""
+    row = db.execute("SELECT events FROM word_counts WHERE term = ?", (term,)).fetchone()
+    return row[0] if row else 0
 
 
-def postings(db: sqlite3.Connection, term: str, fts5: bool, table: str = "words") -> list[Posting]:
-    """The events (or, of `page_words`, the pages) that hold a term, by ascending id."""
+def postings(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
+    """The events that hold a term, by ascending id."""
     if not fts5:
-        return _postings_fts4(db, term, table)
-    counts: dict[int, list[int]] = {}
-    sql = f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?"
-    for id, column in db.execute(sql, (term,)):
-        pair = counts.get(id)
-        if pair is None:
-            counts[id] = pair = [0, 0]
-        pair[column != "opening"] += 1
-    return [Posting(id, opening, rest) for id, (opening, rest) in counts.items()]
+        return [_capped(one) for one in _postings_fts4(db, term, "words")]
+    rows = db.execute("SELECT doc, col FROM places WHERE term = ?", (term,))
+    return _gathered((id, *_TIMES[column]) for id, column in rows)
+
+
+def _newest(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
+    """Those with the greatest ids, as many as may be touched. The others are not read."""
+    if not fts5:
+        return postings(db, term, fts5)[-POSTINGS:]
+    sql = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
+    (least,) = db.execute(sql, (f'"{term}"', POSTINGS - 1)).fetchone()
+    sql = "SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ?"
+    found: list[tuple[int, int, int]] = []
+    for column, times in _TIMES.items():
+        rows = db.execute(sql, (f'{column} : "{term}"', least))
+        found += [(id, *times) for (id,) in rows]
+    return _gathered(sorted(found))
+
+
+def _gathered(rows: Iterable[tuple[int, int, int]]) -> list[Posting]:
+    """One of each event; its rows come one after another."""
+    found: list[tuple[int, int, int]] = []
+    last = None
+    for row in rows:
+        if row[0] == last:
+            id, opening, rest = found[-1]
+            found[-1] = id, opening + row[1], rest + row[2]
+        else:
+            found.append(row)
+            last = row[0]
+    return [*map(Posting._make, found)]
+
+
+def page_postings(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
+    """The pages that hold a term, by ascending id."""
+    if not fts5:
+        return _postings_fts4(db, term, "page_words")
+    rows = db.execute("SELECT doc, col FROM page_places WHERE term = ?", (term,))
+    return _gathered((id, column == "opening", column != "opening") for id, column in rows)
 
 
 def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Posting]:
@@ -93,6 +161,10 @@ def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Postin
     rows = db.execute(sql, (f'"{term}"',))
     # 'x': per column, hits in this row come first of three
     return [Posting(id, *decode_matchinfo(info)[0::3][:2]) for id, info in rows]
+
+
+def _capped(one: Posting) -> Posting:
+    return Posting(one.id, min(one.opening, MOST[0]), min(one.rest, MOST[1]))
 
 
 def totals(db: sqlite3.Connection, fts5: bool) -> str:

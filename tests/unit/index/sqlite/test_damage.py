@@ -14,7 +14,7 @@ import tempfile
 import pytest
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import opening, store
+from plainmind.index.sqlite import evidence, opening
 from plainmind.memory import care
 from plainmind.truth.log.writer import EventDraft
 from scene import NOW
@@ -32,9 +32,9 @@ def test_verify_finds_what_is_wrong(home):
         ("UPDATE events SET content = 'other' WHERE id = (SELECT max(id) FROM events)", "events"),
         ("INSERT INTO pins VALUES ('logs/test/0/x.md', 3)", "pins"),
         ("UPDATE episodes SET words = words + 1", "episodes"),
-        ("UPDATE settings SET value = '[1,1,1]' WHERE name = 'totals'", "answers"),
+        ("UPDATE settings SET value = '[1,1,1,1]' WHERE name = 'totals'", "answers"),
         ("INSERT INTO words (words) VALUES ('delete-all')", "answers"),
-        ("INSERT INTO words (rowid, opening, rest) VALUES (1, 'ς', '')", "words"),
+        ("INSERT INTO words (rowid, o1) VALUES (1, 'ς')", "words"),
     ]:
         assert care.verify(memory) == []
         with stores.opened(home) as index:
@@ -142,7 +142,7 @@ def test_what_is_no_file_beside_an_index_makes_way(home, part, kind):
 def test_an_error_that_a_new_index_has_too_is_told_and_rebuilds_nothing_again(home, monkeypatch):
     stores.fill(home, Shape(seed=11, events=20, contexts=3))
     answers(home, [])
-    monkeypatch.setattr(store.events, "evidence", lambda *given: json.loads("{"))  # a bug
+    monkeypatch.setattr(evidence, "StoredEvidence", lambda *given: json.loads("{"))  # a bug
     warnings: list[str] = []
     for _ in range(3):
         with pytest.raises(json.JSONDecodeError):
@@ -160,7 +160,7 @@ def test_an_error_that_no_row_makes_sets_nothing_aside(home, monkeypatch, bug):
     def fail(*given):
         raise bug
 
-    monkeypatch.setattr(store.events, "evidence", fail)
+    monkeypatch.setattr(evidence, "StoredEvidence", fail)
     warnings: list[str] = []
     with pytest.raises(type(bug)):
         answers(home, warnings)

@@ -128,7 +128,7 @@ def test_fts4_ranks_pages_as_fts5_does(home, monkeypatch, seed):
         with stores.opened(home) as index:
             before = answers(index)
             places = [
-                [(*p,) for p in words.postings(index.db, term, fts5, "page_words")]
+                [(*p,) for p in words.page_postings(index.db, term, fts5)]
                 for term in ("restart", "日", "page", "cafe")
             ]
             found.append((places, before))

@@ -152,9 +152,49 @@ def test_no_engine_changes_a_term(home, monkeypatch, fts5):
     found = grammar.of_event("", f"{text} C++ .env {text.upper()}")
     with stores.opened(home) as index:
         index.look_at_logs()
-        words.add(index.db, [(1, found)])
+        words.add(index.db, [(1, found)], fts5)
         kept = {term for term, _, _ in index.db.execute(words.totals(index.db, fts5))}
         assert kept == {*found.opening, *found.rest, *found.common}
+
+
+@settings(max_examples=15)
+@given(
+    said=st.lists(
+        st.lists(st.sampled_from("dog garden the café 東京".split()), max_size=80).map(" ".join)
+        | st.sampled_from(["dog " * 70, "a garden " * 400]),
+        min_size=1,
+        max_size=30,
+    ),
+    most=st.integers(1, 20),
+)
+@pytest.mark.parametrize("fts5", [True, False])
+def test_of_words_that_are_in_too_many_events_only_the_newest_of_the_rarest(
+    folder, fts5, said, most
+):
+    home = Home(str(folder / str(next(numbers))))
+    Log(home).append("test/0", [EventDraft(NOW, "user", one, {}) for one in said], NOW)
+    asked = grammar.terms("dog garden café 東京 nowhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "has_fts5", lambda db: fts5)
+        patch.setattr(words, "POSTINGS", most)
+        with stores.opened(home) as index:
+            index.look_at_logs()
+            found, touched = words.places(index.db, asked, fts5)
+            ids = [id for (id,) in index.db.execute("SELECT id FROM events ORDER BY id")]
+    terms = [grammar.of_event("", one) for one in said]
+    left, rarest = most, True
+    for term, one in sorted(zip(asked, found, strict=True), key=lambda it: (it[1].events, it[0])):
+        places = [
+            (id, min(63, of.opening.count(term)), min(255, of.rest.count(term)))
+            for id, of in zip(ids, terms, strict=True)
+            if term in of.opening + of.rest
+        ]
+        assert one.events == len(places)
+        if not rarest and len(places) > left:
+            places = []
+        assert [(*place,) for place in one.places] == places[-most:]
+        left, rarest = left - len(places[-most:]), rarest and not places
+    assert touched == sum(len(one.places) for one in found) <= most
 
 
 @settings(max_examples=50)
@@ -174,9 +214,8 @@ def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
             assert {
                 p.id: [p.opening, p.rest] for p in words.postings(index.db, term, index.fts5)
             } == places, term
-            assert words.frequency(index.db, term, index.fts5, 10**6) == sum(
-                map(sum, places.values())
-            )
+            (known,), _ = words.places(index.db, [term], index.fts5)
+            assert known.events == len(places)
 
 
 def test_while_somebody_else_writes_the_answer_is_of_one_moment(home, monkeypatch):

@@ -1,0 +1,192 @@
+"""What is known of events for a question (formats.evidence.Evidence): few rows at once, the others
+when a recall asks for them. As of one moment: the transaction stays open."""
+
+import sqlite3
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from itertools import chain
+from math import inf
+
+from ...formats.evidence import Episode, Question, RecentEpisode, Scope
+from . import events, words
+from .events import BITS, bounds, event_id
+from .index_file import Damaged, IndexFile
+
+#: events whose episodes are looked up one by one; of more, a list of all episodes is read
+FEW = 200
+
+
+class StoredEvidence:
+    """formats.evidence.Evidence of the index of files."""
+
+    def __init__(self, index: IndexFile, question: Question, scope: Scope):
+        self._scope = scope
+        with index.reading(on=True) as db:
+            self._db = db
+            self.totals = events.totals(index)
+            self.terms, self.postings = words.places(db, question.terms, index.fts5)
+            self.authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
+            self._model, self._cosines = question.model, None
+            if question.vector is not None:
+                from . import vectors
+
+                self._cosines = vectors.scan(index, question.model, question.vector)
+            self.error = self._cosines.error if self._cosines else 0.0
+            self._changes: dict[int, dict[int, int]] = {}
+            # who pinned a message has pinned what it says now
+            self.pinned = list(dict.fromkeys(map(self._last_form, _pinned(db))))
+
+    @cached_property
+    def _starts(self) -> "array[int]":
+        # the index by time alone is read, which is small
+        return array("q", sorted(id for (id,) in self._db.execute("SELECT id FROM episodes")))
+
+    def all_episodes(self) -> Sequence[int]:
+        return self._starts
+
+    def episode_ids(self, events: Sequence[int]) -> list[int]:
+        if len(events) > FEW or "_starts" in self.__dict__:
+            starts = self._starts
+            return [starts[bisect_right(starts, event) - 1] for event in events]
+        of = "SELECT max(id) FROM episodes WHERE id <= ?"
+        found = (self._db.execute(of, (event,)).fetchone()[0] for event in events)
+        return [id or self._starts[0] for id in found]
+
+    def episodes(self, ids: Iterable[int]) -> Iterator[Episode]:
+        for id in ids:
+            row = self._db.execute(f"{events.EPISODES} WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                raise Damaged("its tables contradict each other")
+            yield events.episode(row)
+
+    def recent(self, since: int, until: int | None = None) -> list[RecentEpisode]:
+        end = 1 << 62 if until is None else until
+        sql = "SELECT id, length(kinds), newest FROM episodes WHERE newest BETWEEN ? AND ?"
+        return sorted(map(RecentEpisode._make, self._db.execute(sql, (since, end))))
+
+    def cosines(self, episode: Episode) -> list[float | None]:
+        first, count = episode.id, len(episode.times)
+        found: list[float | None] = [None] * count
+        if self._cosines is not None:
+            of = "SELECT owner - ?1, place FROM vectors INDEXED BY vectors_placed "
+            of += "WHERE kind = 'event' AND place >= 0 AND owner BETWEEN ?1 AND ?2 AND model = ?3"
+            for at, place in self._db.execute(of, (first, first + count - 1, self._model)):
+                found[at] = self._cosines.cosine(place)
+        return found
+
+    def near(self, cosine: float) -> list[tuple[float, int]]:
+        return self._events_at(self._cosines.above(cosine)) if self._cosines else []
+
+    def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
+        if self._cosines is None:
+            return [], -inf
+        places = self._cosines.best(count)
+        rest = self._cosines.cosine(places[-1]) if len(places) == count else -inf
+        return self._events_at(places), rest
+
+    def _events_at(self, places: Iterable[int]) -> list[tuple[float, int]]:
+        """(cosine, event) of these places of a scan; what is taken out, or is of no event, is left
+        out."""
+        assert self._cosines is not None
+        id, cosine = self._cosines.unchecked_id, self._cosines.cosine
+        return [(cosine(place), event) for place in places if (event := id(place))]
+
+    # --- the scope
+
+    @cached_property
+    def is_unlimited(self) -> bool:
+        scope, changes = self._scope, "SELECT EXISTS (SELECT 1 FROM changes)"
+        limited = self._skipped_models or scope._replace(skip_models=()) != Scope()
+        return not limited and not self._db.execute(changes).fetchone()[0]
+
+    def is_within(self, event: int) -> bool:
+        return self._windows is None or event >> BITS in self._windows
+
+    def is_shown(self, event: int) -> bool:
+        window = event >> BITS
+        return window == self._banned or window == self._shown[0] and event >= self._shown[1]
+
+    @cached_property
+    def _windows(self) -> AbstractSet[int] | None:
+        """Those that the context allows; None is all."""
+        if not (context := self._scope.context):
+            return None
+        sql = "SELECT id FROM windows WHERE context = ?1 OR context GLOB ?1 || '/*'"
+        return set(chain(*self._db.execute(sql, (context,))))
+
+    @cached_property
+    def _banned(self) -> int | None:
+        path = self._scope.not_window
+        return events.window_id(self._db, path) if path else None
+
+    @cached_property
+    def _shown(self) -> tuple[int | None, int]:
+        """A window, and its first event that is shown."""
+        path, line = self._scope.shown or ("", 0)
+        window = events.window_id(self._db, path) if path else None
+        if window is None:
+            return None, 0
+        first, last = bounds(window)
+        sql = "SELECT coalesce(min(id), ?) FROM events WHERE id BETWEEN ? AND ? AND line >= ?"
+        return window, self._db.execute(sql, (last + 1, first, last, line)).fetchone()[0]
+
+    def skipped(self, first: int, end: int) -> set[int]:
+        sql = "SELECT id FROM events WHERE model > 0 AND model = ? AND id BETWEEN ? AND ?"
+        found = (self._db.execute(sql, (model, first, end - 1)) for model in self._skipped_models)
+        return {id for rows in found for (id,) in rows}
+
+    @cached_property
+    def _skipped_models(self) -> list[int]:
+        models = self._db.execute("SELECT id, name FROM models")
+        return [id for id, name in models if self._scope.skips(name)]
+
+    def changed(self, first: int, end: int) -> set[int]:
+        return {id for id in self._changes_in(first >> BITS) if first <= id < end}
+
+    def _changes_in(self, window: int) -> dict[int, int]:
+        """Events of a window that were changed later, each with the last change; of the same
+        context only."""
+        if window not in self._changes:
+            found = "SELECT line, old.id, old.events, event FROM windows AS old "
+            found += "JOIN changes ON changes.path = old.path "
+            found += f"JOIN windows AS new ON new.id = event >> {BITS} "
+            found += "AND new.context = old.context WHERE old.id = ? ORDER BY event"
+            rows = self._db.execute(found, (window,)).fetchall()
+            by = {line: event for line, _, _, event in rows}
+            at = _at_lines(self._db, [row[:3] for row in rows]) if rows else ()
+            self._changes[window] = {id: by[line] for id, line in at}
+        return self._changes[window]
+
+    def _last_form(self, id: int) -> int:
+        seen = {id}
+        while (later := self._changes_in(id >> BITS).get(id)) is not None and later not in seen:
+            seen.add(id := later)
+        return id
+
+
+def _pinned(db: sqlite3.Connection) -> list[int]:
+    """The events that are pinned."""
+    pins = "SELECT line, windows.id, events FROM pins JOIN windows ON windows.path = pins.path"
+    return [id for id, _ in _at_lines(db, db.execute(pins))]
+
+
+def _at_lines(
+    db: sqlite3.Connection, places: Iterable[tuple[int, int, int]]
+) -> Iterator[tuple[int, int]]:
+    """(id, line) of the events that begin at (line, window, how many it has). Within a window lines
+    grow with ids, which have no holes: SQLite itself would go through all events."""
+
+    def line_of(id: int) -> int:
+        row = db.execute("SELECT line FROM events WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise Damaged("its tables contradict each other")
+        return row[0]
+
+    for line, window, count in places:
+        ids = range(event_id(window, 0), event_id(window, count))
+        place = bisect_left(ids, line, key=line_of)
+        if place < count and line_of(ids[place]) == line:
+            yield ids[place], line
