@@ -4,12 +4,14 @@ down as the ranking asks. Pure.
 An event in an episode without any of the words has no lex, so its x is what its mean cosine makes
 of it; and a mean exceeds nothing that one of its parts does not. So all events whose x exceeds a
 threshold are in episodes whose bound of lex allows it, or in those of vectors near enough to the
-query's. Both are taken from the best down, an episode as a whole, and thresholds are kept apart by
-age: an event of today may be chosen with less than one of last year.
+query's. Both are taken from the best down, and thresholds are kept apart by age: an event of today
+may be chosen with less than one of last year. Whoever looks into an episode says what is left in
+it: a bound that is not as loose.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
+from heapq import nlargest
 from math import inf
 
 from ..formats.evidence import Evidence
@@ -32,14 +34,19 @@ from .relevance import (
 #: days after which an event is of the next age; the last has no end
 AGES = [0, 1, 2, 4, 7, 10, 14, 20, 28, 40, 60]
 LONGEST = 30 * 3600 * 1000  # ms that an episode lasts at most
-FIRST = 12  # episodes with the best words, and events with the best vectors, to begin with
+FIRST = 16  # episodes with the best words, and with the best vectors, to begin with
+SOME = 0.5  # of its bound, that is looked for in these
 TOPS = 64, 2048  # events whose cosines bound those of others, at first, and when many are left
 MARGIN = 0.05  # of the way from the baseline to 1
 MANY = 100  # episodes at once
 
 
 class Candidates:
-    """The episodes that are still to be opened, and how relevant what is in them may be."""
+    """The episodes that are still to be looked into, and how relevant what is in them may be.
+
+    Of a `base`, which is x without any factor, or in `cosine` mode the cosine: `look` gets to know
+    all of an episode that reach one, and returns a bound of the others.
+    """
 
     def __init__(
         self,
@@ -47,12 +54,13 @@ class Candidates:
         evidence: Evidence,
         lexical: Lexical | None,
         floor: float,
+        look: Callable[[int, float], float],
         *,
         named: bool,
         more: float,
     ):
         """`more`: what is added to x of events of the times that the query names."""
-        self._query, self._evidence, self._floor = query, evidence, floor
+        self._query, self._evidence, self._floor, self._look = query, evidence, floor, look
         self._hybrid = query.by_words
         self._named = NAMED if named else 1.0
         self._factor = self._named * PERSON * (TIMED if query.times else 1.0)
@@ -60,7 +68,7 @@ class Candidates:
         recent = evidence.recent(query.now - AGES[-1] * DAY)
         self._recent = [(one.id, one.id + one.events) for one in recent]
         self._ages = {one.id: self._age_of(one.newest) for one in recent}
-        #: of each age: nothing in unopened episodes is more relevant
+        #: of each age: nothing that is not known yet is more relevant
         self._limits = [inf] * len(AGES)
         self._reached = [inf] * len(AGES)  # the least cosine whose events were taken
         self._nearest: list[tuple[float, int]] = []
@@ -69,13 +77,15 @@ class Candidates:
         self._tops: dict[int, float] = {}  # episode -> its greatest cosine
         self._rest = inf  # of all others
         self._by_words = lexical.bounds if lexical else {}
-        self._left: list[list[tuple[float, int]]] = []
+        #: of each age, episodes in which something is left, by its bound
+        self._left: list[list[tuple[float, int]]] = [[] for _ in AGES]
+        self._seen = set(self._by_words)  # that are, or were, among these
         self._is_loose = query.vector is not None and self._hybrid
         if query.vector is not None:
             self._look_near(TOPS[0])
         else:
             self._rest = -inf
-        self._order()
+        self._order([(inf, id) for id in self._by_words])
 
     def _age_of(self, time: int) -> int:
         return bisect_right(AGES, max(0, self._query.now - time) / DAY) - 1
@@ -89,47 +99,71 @@ class Candidates:
 
     @property
     def beyond(self) -> list[tuple[float, float]]:
-        """(relevance, recency) that no event in an unopened episode exceeds, by age; without those
+        """(relevance, recency) that no event that is not known yet exceeds, by age; without those
         ages that have nothing left over the floor."""
         found = zip(self._limits, AGES, strict=True)
         return [(limit, recency(days * DAY)) for limit, days in found if limit > self._floor]
 
-    def first(self) -> list[int]:
-        """The episodes to begin with."""
-        best = sorted((of[-1] for of in self._left if of), reverse=True)[:1]
-        least = best[0][0] if best else 0.0
-        found = [id for of in self._left for bound, id in of[-FIRST:] if bound >= 0.5 * least]
-        return list(dict.fromkeys([*found[: 2 * FIRST], *list(self._tops)[:FIRST]]))
+    def begin(self) -> None:
+        """Look into those that promise most."""
+        best = nlargest(FIRST, (one for of in self._left for one in of[-FIRST:]))
+        for bound, id in best:
+            self._left[self._age(id)].remove((bound, id))
+            self._look_into(id, SOME * bound)  # bounds are loose
+        for id in [id for id in self._tops if id not in self._seen][:FIRST]:
+            self._look_into(id, self.least_of_all)
 
-    def reach(self, level: Callable[[float], float]) -> list[int]:
-        """The episodes that may hold events more relevant than `level` of their recency, or as
+    def reach(self, level: Callable[[float], float]) -> None:
+        """Look wherever an event may be more relevant than `level` of its recency, or as
         relevant."""
         levels = [max(self._floor, level(recency(days * DAY))) for days in AGES]
         wanted = [min(new, limit) for new, limit in zip(levels, self._limits, strict=True)]
         if self._is_loose and self._count_by_words(wanted) > MANY:
             self._is_loose = False
             self._look_near(TOPS[1])
-            self._order()
-        found: list[int] = []
-        if self._floor < 0 and min(wanted) <= self._floor:
-            found += self._evidence.all_episodes()
+            self._order([one for of in self._left for one in of])
         for age, new in enumerate(wanted):
-            least, of = self._least_base(new), self._left[age]
-            while of and of[-1][0] >= least:
-                found.append(of.pop()[1])
-        found += self._near(wanted)
+            self._take_from(age, self._least_base(new))
+        others = self._near(wanted)
+        if self._floor < 0 and min(wanted) <= self._floor:
+            others += self._evidence.all_episodes()
         if self._more and self._limits[0] == inf:
             for time in self._query.times:
-                found += [one.id for one in self._evidence.recent(time.start, time.end + LONGEST)]
+                others += [one.id for one in self._evidence.recent(time.start, time.end + LONGEST)]
+        for id in others:
+            if id not in self._seen:
+                self._look_into(id, self._least_base(wanted[self._age(id)]))
         self._limits = wanted
-        return found
+
+    def _take_from(self, age: int, least: float) -> None:
+        of = self._left[age]
+        while of and of[-1][0] >= least:
+            self._look_into(of.pop()[1], least)
+
+    def _look_into(self, id: int, least: float) -> None:
+        self._seen.add(id)
+        left = self._look(id, least)
+        if left >= self._least_base(self._floor):
+            insort(self._left[self._age(id)], (left, id))
+
+    def _age(self, episode: int) -> int:
+        return self._ages.get(episode, len(AGES) - 1)
 
     def may_hold(self, event: int, episode: int) -> bool:
         """Whether the event may exceed the floor, as far as is known with its episode closed."""
-        least = self._least_base(self._floor)
-        if self._more or self._floor < 0 or self._bound(episode) >= least:
+        least = self.least_of_all
+        if (
+            self._more
+            or self._floor < 0
+            or self.bound_of(episode, self._by_words.get(episode, 0.0)) >= least
+        ):
             return True
         return self._query.vector is not None and self._cosine_of(least) <= self._rest_of(episode)
+
+    @property
+    def least_of_all(self) -> float:
+        """The base that everything over the floor has."""
+        return self._least_base(self._floor)
 
     def _rest_of(self, episode: int) -> float:
         return self._tops.get(episode, self._rest)
@@ -187,11 +221,8 @@ class Candidates:
         for cosine, event in near:
             self._tops.setdefault(of[event], cosine)
 
-    def _bound(self, episode: int) -> float:
-        """Of the x of its events without any factor; 0 for one without words."""
-        lex = self._by_words.get(episode)
-        if lex is None:
-            return 0.0
+    def bound_of(self, episode: int, lex: float) -> float:
+        """Of its events whose lex is no more than this."""
         den = pending(lex)
         cosine = self._rest_of(episode)
         if cosine > -inf:
@@ -199,12 +230,13 @@ class Candidates:
             den = max(den, dense(cosine, self._query.baseline) if cosine < inf else 1.0)
         return LEXICAL * lex + DENSE * den
 
-    def _order(self) -> None:
-        """Episodes with words that are still to be opened, by age, the best last."""
-        opened = {id for of in self._left for _, id in of} if self._left else self._by_words
-        ids: Iterable[int] = opened
+    def _order(self, bounds: list[tuple[float, int]]) -> None:
+        """Put episodes in which something is left into their ages; those with words get a bound of
+        what is known now."""
         self._left = [[] for _ in AGES]
-        for id in ids:
-            self._left[self._ages.get(id, len(AGES) - 1)].append((self._bound(id), id))
+        for bound, id in bounds:
+            lex = self._by_words.get(id)
+            new = bound if lex is None else min(bound, self.bound_of(id, lex))
+            self._left[self._age(id)].append((new, id))
         for of in self._left:
             of.sort()

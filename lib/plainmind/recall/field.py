@@ -7,6 +7,7 @@ to be known exactly of a few events is asked of a source.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Protocol
 
 from ..formats import words
@@ -76,21 +77,28 @@ class EventField:
         self._spans = [(one.start, one.until) for one in self.times]
         self._chats: dict[int, bool] = {}
         self._factors: dict[tuple[bool, int, bool, bool], tuple[float, float]] = {}
-        self._floor, self._least = floor, relevance.least_x(floor)
+        self._floor = floor
         #: what is added to x of what was said at those times: enough, when nothing else is known
         self._more = HALF if self._hybrid and self._is_time_all() else 0.0
         self.upper: dict[int, float] = {}
         self.recency: dict[int, float] = {}
         self.excluded: dict[int, tuple[str, float]] = {}
         self._equals: dict[int, list[int]] = {}
-        self._opened: set[int] = set()
-        self._lexes: dict[int, Sequence[float]] = {}
-        self._episodes: dict[int, Episode] = {}  # of each event in an opened one
+        self._episodes: dict[int, Episode] = {}  # of each event in one that is known
+        self._lexes: dict[int, Sequence[float]] = {}  # by episode
+        #: of what is still left in an episode: base and den, by place
+        self._bases: dict[int, dict[int, tuple[float, float]]] = {}
         self._pinned, self._scope = set(evidence.pinned), scope
         self._candidates = Candidates(
-            query, evidence, self._words, floor, named=bool(self._named), more=self._more
+            query,
+            evidence,
+            self._words,
+            floor,
+            self._look_into,
+            named=bool(self._named),
+            more=self._more,
         )
-        self._open(self._candidates.first())
+        self._candidates.begin()
         if told:
             self.reach(lambda recency: floor)
         self.pinned = self._pinned_in_scope()
@@ -100,18 +108,17 @@ class EventField:
         return self._candidates.beyond
 
     def reach(self, level: Callable[[float], float]) -> None:
-        self._open(self._candidates.reach(level))
+        self._candidates.reach(level)
 
     def may_exceed(self, event: int) -> bool:
-        if event not in self._episodes:
+        if event not in self.upper:
             (episode,) = self.evidence.episode_ids([event])
-            if not self._candidates.may_hold(event, episode):
-                return False
-            self._open([episode])
+            if episode in self._bases or self._candidates.may_hold(event, episode):
+                self._look_into(episode, self._candidates.least_of_all)
         return event in self.upper
 
     def exact(self, events: Sequence[int]) -> dict[int, float]:
-        self._open_around(events)
+        self._know_around(events)
         around = {near for event in events for near in self._around(event) if near is not None}
         self._load(list(around) if self._hybrid else events)
         self._load_equals(events)
@@ -155,31 +162,36 @@ class EventField:
         first, end, start = episode.id, episode.id + len(episode.times), event - BEFORE
         return [at if first <= at < end else None for at in range(start, start + len(BESIDE))]
 
-    def _open_around(self, events: Iterable[int]) -> None:
+    def _know_around(self, events: Iterable[int]) -> None:
         """The episodes of these events."""
         missing = sorted(event for event in events if event not in self._episodes)
-        self._open(self.evidence.episode_ids(missing) if missing else ())
+        if missing:
+            self._know_episodes(self.evidence.episode_ids(missing))
 
-    def _open(self, ids: Iterable[int]) -> None:
-        """An upper bound of the relevance, and the recency, of all in these episodes that are in
-        scope and may exceed the floor."""
-        new = [id for id in dict.fromkeys(ids) if id not in self._opened]
-        self._opened.update(new)
+    def _know_episodes(self, ids: Iterable[int]) -> None:
+        new = (id for id in dict.fromkeys(ids) if id not in self._episodes)
         for episode in self.evidence.episodes(new):
             first, count = episode.id, len(episode.times)
             self._episodes.update(dict.fromkeys(range(first, first + count), episode))
-            self._fill(episode)
 
-    def _fill(self, episode: Episode) -> None:
-        first, count = episode.id, len(episode.times)
-        near: list[float | None] = [None] * count
-        unlimited = self.evidence.is_unlimited
-        if self.query.vector is not None:
-            near = self.evidence.cosines(episode)
-        for place, upper in self._uppers(episode, near, self._least):
+    def _look_into(self, id: int, least: float) -> float:
+        """An upper bound of the relevance, and the recency, of all in an episode that are in scope,
+        may exceed the floor, and whose base may be `least`; returns a bound of the base of those
+        that are left."""
+        self._know_episodes([id])
+        episode = self._episodes[id]
+        if id not in self._bases:
+            if self._hybrid and self.query.vector is not None:
+                most = self._candidates.bound_of(id, max(self._lex_of(episode)))
+                if most < least:
+                    return most
+            self._bases[id] = dict(enumerate(self._bases_of(episode)))
+        left, unlimited = self._bases[id], self.evidence.is_unlimited
+        for place in [place for place, (base, _) in left.items() if base >= least]:
+            upper = self._upper_of(episode, place, *left.pop(place))
             if upper <= self._floor:
                 continue
-            event = first + place
+            event = id + place
             reason = "" if unlimited else self._reason_of(episode, place)
             if not reason:
                 self.upper[event] = upper
@@ -188,10 +200,11 @@ class EventField:
             else:
                 continue
             self.recency[event] = recency(self.query.now - episode.times[place])
+        return max((base for base, _ in left.values()), default=-inf)
 
     def _pinned_in_scope(self) -> list[int]:
         pinned = self.evidence.pinned
-        self._open_around(pinned)
+        self._know_around(pinned)
         found = []
         for event in pinned:
             episode = self._episodes[event]
@@ -241,30 +254,29 @@ class EventField:
         """Sort key of events with equal texts."""
         return one.id not in self._pinned, one.author not in self._names, -one.time
 
-    def _uppers(
-        self, episode: Episode, near: list[float | None], least: float
-    ) -> Iterator[tuple[int, float]]:
-        """(place, upper bound of the relevance) of the events whose x can reach `least`."""
-        error = self.evidence.error
+    def _bases_of(self, episode: Episode) -> Iterator[tuple[float, float]]:
+        """(bound of x without factors, bound of den) of each of its events; in `cosine` mode of the
+        cosine."""
+        near: list[float | None] = [None] * len(episode.times)
+        error, baseline = self.evidence.error, self.query.baseline
+        if self.query.vector is not None:
+            near = self.evidence.cosines(episode)
         if not self._hybrid:
-            for place, cosine in enumerate(near):
-                yield place, min(1.0, max(0.0, cosine + error)) if cosine is not None else 0.0
+            for cosine in near:
+                yield min(1.0, max(0.0, cosine + error)) if cosine is not None else 0.0, 0.0
             return
-        lex = self._lex_of(episode)
-        first, last = (min(episode.times), max(episode.times)) if self._spans else (0, 0)
-        timed = any(start <= last and first <= until for start, until in self._spans)
-        if self._named:
-            least /= relevance.NAMED
         cosines = relevance.means(near) if self.query.vector is not None else near
-        if timed and self._more:
-            least = -1.0
-        for place, cosine in enumerate(cosines):
+        for lex, cosine in zip(self._lex_of(episode), cosines, strict=True):
             if cosine is None:
-                den = relevance.pending(lex[place])
+                den = relevance.pending(lex)
             else:
-                den = relevance.dense(cosine + error, self.query.baseline)
-            if LEXICAL * lex[place] + DENSE * den > least:
-                yield place, self._relevance_of(episode, place, lex[place], den)
+                den = relevance.dense(cosine + error, baseline)
+            yield LEXICAL * lex + DENSE * den, den
+
+    def _upper_of(self, episode: Episode, place: int, base: float, den: float) -> float:
+        if not self._hybrid:
+            return base
+        return self._relevance_of(episode, place, self._lex_of(episode)[place], den)
 
     def _relevance_of(self, episode: Episode, place: int, lex: float, den: float | None) -> float:
         kind, time = episode.kinds[place], episode.times[place]

@@ -31,6 +31,7 @@ from ..ground.clock import DAY
 DECAY_DAYS = 14.0
 FIRST_POOL = 48  # events looked at before the first widening
 FIRST_BEST = 8  # of them, to find the most relevant one
+FAINT = 0.1  # a relevance: what is left below it is looked for at once
 AHEAD = 0.01  # of the score, by which is looked further down than must be
 STEP = 0.1  # of the base, by which is looked further down while nothing is found
 
@@ -266,24 +267,15 @@ class _Pool:
         upper = self.field.upper
         new = [*islice(upper, self._known, None)]
         self._known += len(new)
-        away = self._spoken_for
-        self._outside.update(
-            event
-            for event in new
-            if upper[event] > self.floor and event not in self.relevance and event not in away
-        )
+        self._outside.update(event for event in new if upper[event] > self.floor)
+        self._outside -= self._spoken_for | self.relevance.keys()
 
     @property
     def bound(self) -> float | None:
         """No base outside the pool is greater; None when nothing is outside."""
         beyond = self.field.beyond
-        state = (
-            self._known,
-            len(self._outside),
-            len(self.relevance),
-            len(beyond),
-            sum(limit for limit, _ in beyond),
-        )
+        limits = sum(limit for limit, _ in beyond)
+        state = self._known, len(self._outside), len(self.relevance), len(beyond), limits
         if state != self._bound_of:
             bounds = [self._base(*pair) for pair in beyond]
             bounds += [base for base, _ in self._greatest(1)]
@@ -340,10 +332,16 @@ class _Pool:
             some = nlargest(self.first_best, ((upper[event], event) for event in self._outside))
             if some and some[0][0] >= self.best:
                 self.take([event for _, event in some])
-            elif any(limit >= self.best for limit, _ in self.field.beyond):
-                self._reach(lambda recency: nextafter(self.best, -inf))
+            elif self.field.beyond and max(self.field.beyond)[0] >= self.best:
+                self._reach(self._next_level())
             else:
                 break
+
+    def _next_level(self) -> Callable[[float], float]:
+        """Just below the best; while there is none, step by step."""
+        half = min(1.0, max(self.field.beyond)[0]) / 2
+        level = half if not self.left and half > FAINT else nextafter(self.best, -inf)
+        return lambda recency: level
 
     def _reach(self, level: Callable[[float], float]) -> None:
         self.field.reach(level)
