@@ -39,7 +39,8 @@ REFUSALS = {1, 2, 65, 66, 69, 74, 75, 77, 78}
 #: what can be made again from the rest, and costs nothing but that (docs/files.md)
 DERIVED = ("index", "vectors", "remind/seen.json")
 #: what a command keeps for the next one: it may be written again as a whole
-STATE = re.compile(r"raw/maintenance-log/(first-seen|nights|outages)\.json|relay/\w+")
+_MARKERS = "first-seen|last-forget|last-audit|nights|outages"
+STATE = re.compile(rf"raw/maintenance-log/({_MARKERS})\.json|relay/\w+")
 _LOCK = re.compile(r"(\A|/)(\.?lock|\.turn|[\w.-]+\.lock)(\Z|/|\.[\w-]+\.bad)")
 
 
@@ -603,7 +604,7 @@ def compare(
         elif new is None:
             if (path, None) not in lost:
                 yield f"{path} is gone"
-        elif new.kind != old.kind:
+        elif new.kind != old.kind and not STATE.fullmatch(path):
             yield f"{path} became something else"
         elif isinstance(new.content, bytes) and not STATE.fullmatch(path):
             assert isinstance(old.content, bytes)

@@ -224,7 +224,9 @@ def _list_forms(value: str) -> set[str]:
     import json
     from urllib.parse import quote
 
-    forms = {value, " ".join(value.split()), quote(value, safe=""), quote(value)}
+    # a byte of `.env` that is no UTF-8 stands for itself
+    quoted = {quote(value, safe, errors="surrogateescape") for safe in ("", "/")}
+    forms = {value, " ".join(value.split()), *quoted}
     forms |= {json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
     lines = value.split("\n") if "\n" in value else []
     return forms | {line.strip() for line in lines if len(line.strip()) >= 16}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ..formats import copies
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.reminder import Contents
-from ..ground import clock, files, stream
+from ..ground import clock, files, regular, stream
 from ..ground.errors import Busy
 from ..ground.paths import Home
 
@@ -49,8 +49,12 @@ def load(path: str) -> LastScan:
     """What is there; nothing, where that is not what we wrote."""
     try:
         seen = LastScan(**json.loads(files.read(path)))
-    except (FileNotFoundError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return LastScan()
+    except OSError:
+        if os.path.isfile(path):
+            raise
+        return LastScan()  # nothing, or a pipe, a folder, a link to a device: `save` makes way
     good = all(_is_like(value, usual) for value, usual in zip(seen, LastScan(), strict=True))
     return seen if good else LastScan()
 
@@ -61,6 +65,8 @@ def _is_like(value: Any, usual: Any) -> bool:
 
 def save(path: str, before: LastScan, now: LastScan) -> None:
     if now != before:
+        if os.path.isdir(path) and not os.path.islink(path):
+            regular.set_aside(path)
         files.replace(path, stream.json_record(now._asdict()))
 
 

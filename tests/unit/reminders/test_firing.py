@@ -771,6 +771,23 @@ def test_what_the_last_scan_saw_may_be_lost(world, bad):
     assert world.scan() == ["tea"] and world.scan(MINUTE) == []
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        os.mkdir,
+        os.mkfifo,
+        lambda path: os.symlink("/dev/null", path),
+        lambda path: os.symlink("seen.json", path),
+    ],
+    ids=["folder", "pipe", "device", "loop"],
+)
+def test_what_stands_in_its_place_makes_way(world, put):
+    world.write(line("tea", id="a"))
+    os.mkdir(world.home.path("remind"))
+    put(world.home.path("remind", "seen.json"))
+    assert world.scan() == ["tea"] and world.scan(MINUTE) == []
+
+
 def test_a_torn_record_is_no_record(world):
     world.write(line("tea", id="a"))
     world.scan()

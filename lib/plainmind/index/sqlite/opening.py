@@ -229,6 +229,9 @@ def _open(home: Home, path: str) -> Store:
             raise other
         made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
         fts5 = bool(made) and "fts5" in made[0]
+    except UnicodeDecodeError as error:  # SQLite quotes the schema in what it says is wrong with it
+        db.close()
+        raise Damaged("its schema is no text") from error
     except BaseException:
         db.close()
         raise

@@ -50,6 +50,8 @@ SPOILING = {
     "schema": "DROP TABLE episodes",
     "blob": "PRAGMA writable_schema = ON; "
     "UPDATE sqlite_schema SET sql = CAST(sql AS BLOB) WHERE name = 'words'",
+    "name": "PRAGMA writable_schema = ON; UPDATE sqlite_schema "
+    "SET name = CAST(x'9e' AS TEXT), sql = 'CREATE TABEL' WHERE name = 'pins'",
     # what SQLite does not notice, and no version of ours wrote
     "length": "UPDATE episodes SET times = x'01'",
     "model": "UPDATE settings SET value = '{\"a\":{' WHERE name = 'embed_model'",
