@@ -65,8 +65,10 @@ export default async function plainmind({ client, directory }, given) {
 			session.text = await tell(message.sessionID, "UserPromptSubmit", { prompt, prompt_id: message.id, entries: [{ info: message, parts }] });
 		},
 
-		// what stands in the list goes into the request, and is not stored; the messages themselves are also elsewhere
+		// what stands in the list goes into the request, and is not stored; the messages themselves are also elsewhere.
+		// The one who asks for a title takes the first of them from the same list, and has begun, but not yet looked
 		"experimental.chat.messages.transform": async (_input, { messages }) => {
+			await new Promise((go) => setTimeout(go, 1));
 			const session = sessions.get(messages[0]?.info.sessionID);
 			const told = session && !session.child && !session.quiet;
 			const first = messages.findIndex(({ info }) => info.role === "user");
