@@ -3,7 +3,7 @@ one text, and keep what they were asked."""
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from threading import Event
 from typing import Any
@@ -14,6 +14,8 @@ from loopback import listening
 class ModelServer:
     def __init__(self) -> None:
         self.answer, self.tokens = "Heard.", 1
+        #: what chat completions answer first: deltas
+        self.answers: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.url = ""
         self.asked, self.may_answer = Event(), Event()
@@ -58,6 +60,17 @@ def _gemini(text: str, tokens: int) -> dict[str, Any]:
     return {"candidates": [one], "usageMetadata": usage}
 
 
+def _chat(model: str, delta: dict[str, Any]) -> list[dict[str, Any]]:
+    """Chunks of /v1/chat/completions."""
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": model}
+    reason = "tool_calls" if "tool_calls" in delta else "stop"
+    changes = (({"role": "assistant", **delta}, None), ({}, reason))
+    return [
+        {**chunk, "choices": [{"index": 0, "delta": change, "finish_reason": end}]}
+        for change, end in changes
+    ]
+
+
 @contextmanager
 def serving() -> Iterator[ModelServer]:
     server = ModelServer()
@@ -68,21 +81,30 @@ def serving() -> Iterator[ModelServer]:
             server.requests.append(asked)
             server.asked.set()
             server.may_answer.wait(60)
+            model, chat = asked.get("model", ""), "chat/completions" in self.path
             if "enerateContent" in self.path:
                 events = [_gemini(server.answer, server.tokens)]
+            elif chat:
+                delta = server.answers.pop(0) if server.answers else {"content": server.answer}
+                events = _chat(model, delta)
+            elif "responses" in self.path:
+                events = _responses(model, server.answer)
             else:
-                make = _responses if "responses" in self.path else _anthropic
-                events = make(asked.get("model", ""), server.answer)
+                events = _anthropic(model, server.answer)
             streamed = "generateContent" not in self.path  # it says streamGenerateContent else
             self.send_response(200)
             self.send_header(
                 "Content-Type", "text/event-stream" if streamed else "application/json"
             )
             self.end_headers()
-            for each in events:
-                body = json.dumps(each)
-                head = f"event: {each['type']}\n" if "type" in each else ""
-                self.wfile.write(f"{head}data: {body}\n\n".encode() if streamed else body.encode())
+            with suppress(BrokenPipeError, ConnectionResetError):  # it was killed
+                for each in events:
+                    body = json.dumps(each)
+                    head = f"event: {each['type']}\n" if "type" in each else ""
+                    whole = f"{head}data: {body}\n\n" if streamed else body
+                    self.wfile.write(whole.encode())
+                if chat:
+                    self.wfile.write(b"data: [DONE]\n\n")
 
     with listening(Handler) as server.url:
         try:

@@ -1,76 +1,36 @@
-"""The extension and the skills in the real pi (PLAINMIND_PI, or 'pi' on the path), which asks a
-model on this machine."""
+"""The real pi (PLAINMIND_PI, or 'pi' on the path), offline, with a model server of this machine: the
+file that mem-hook installs, and the package with its skills."""
 
 import json
 import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import listening
+from model_servers import ModelServer, serving
+from plainmind.formats.log import injected_blocks
 from plainmind.truth.log import reader
 from scene import ROOT
 
 PROGRAM = os.environ.get("PLAINMIND_PI") or shutil.which("pi")
+PACKAGE = os.path.join(ROOT, "integrations", "pi")
 SKILLS = os.path.join(ROOT, "skills")
+FACT, QUESTION = "The tax extension is due on April 15th", "When is the tax extension due?"
 
 pytestmark = pytest.mark.skipif(
     not PROGRAM, reason="pi is not installed (npm; PLAINMIND_PI names it)"
 )
 
 
-class Model:
-    """An OpenAI-compatible server that streams what `answers` holds, then 'Heard.', and keeps what
-    it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: list[dict[str, Any]] = []
-        self.requests: list[dict[str, Any]] = []
-        self.url = ""
-
-    def users(self, number: int) -> list[str]:
-        """The texts of the user's messages in a request."""
-        messages = [m["content"] for m in self.requests[number]["messages"] if m["role"] == "user"]
-        return [
-            m if isinstance(m, str) else "\n".join(part["text"] for part in m) for m in messages
-        ]
-
-
-@pytest.fixture
-def model() -> Iterator[Model]:
-    model = Model()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            model.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            delta = {
-                "role": "assistant",
-                **(model.answers.pop(0) if model.answers else {"content": "Heard."}),
-            }
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            for change, reason in (
-                (delta, None),
-                ({}, "tool_calls" if "tool_calls" in delta else "stop"),
-            ):
-                choice = {"index": 0, "delta": change, "finish_reason": reason}
-                chunk = {
-                    "id": "1", "object": "chat.completion.chunk", "created": 1,
-                    "model": "scripted", "choices": [choice],
-                }  # fmt: skip
-                self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-            self.wfile.write(b"data: [DONE]\n\n")
-
-    with listening(Handler) as url:
-        model.url = f"{url}/v1"
-        yield model
+@pytest.fixture(scope="module")
+def model():
+    with serving() as server:
+        yield server
 
 
 class Conversation:
@@ -93,7 +53,7 @@ class Conversation:
         self.do("prompt", message=text)
         self._next("agent_end")
         while self.do("get_state")["isStreaming"]:
-            pass
+            time.sleep(0.05)
 
     def _next(self, kind: str) -> dict[str, Any]:
         assert self.process.stdout
@@ -104,66 +64,46 @@ class Conversation:
         raise AssertionError(f"pi ended before '{kind}'")
 
 
-class Installed:
-    """pi with the extension and the skills installed as skills/pi/README.md says, and the model as
-    its only one."""
+class Pi:
+    """pi with a folder of its own, and the model as its only one."""
 
-    def __init__(self, folder: Path, home: str, model: Model):
-        self.env = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "MIND_HOME": home, "PI_OFFLINE": "1",
-        }  # fmt: skip
-        self.work = folder / "work"
+    def __init__(self, folder, home, model: ModelServer):
+        self.home, self.model, self.work = home, model, folder / "app"
         self.work.mkdir()
+        path = f"{os.path.join(ROOT, 'bin')}:{os.environ['PATH']}"
+        self.env = {
+            "PATH": path, "HOME": str(folder), "MIND_HOME": home.root, "PI_OFFLINE": "1",
+            "MIND_HOOK_TIMEOUT": "60",
+        }  # fmt: skip
         agent = folder / ".pi" / "agent"
-        (agent / "extensions").mkdir(parents=True)
-        (agent / "extensions" / "plainmind").symlink_to(os.path.join(SKILLS, "pi"))
-        compaction = {
-            "enabled": False,
-            "keepRecentTokens": 1,
-        }  # only when it is asked for, and then of nearly all
-        settings = {
-            "skills": [SKILLS],
-            "defaultProvider": "here",
-            "defaultModel": "scripted",
-            "compaction": compaction,
-        }
+        agent.mkdir(parents=True)
+        # only when it is asked for, and then of nearly all
+        compaction = {"enabled": False, "keepRecentTokens": 1}
+        settings = {"defaultProvider": "here", "defaultModel": "scripted", "compaction": compaction}
         (agent / "settings.json").write_text(json.dumps(settings))
         provider = {
-            "baseUrl": model.url,
-            "api": "openai-completions",
-            "apiKey": "none",
+            "baseUrl": f"{model.url}/v1", "api": "openai-completions", "apiKey": "none",
             "models": [{"id": "scripted"}],
-        }
+        }  # fmt: skip
         (agent / "models.json").write_text(json.dumps({"providers": {"here": provider}}))
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run it to its end."""
-        assert PROGRAM
-        command = [PROGRAM, "-p", *arguments]
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd=self.work,
-            env=self.env,
-            timeout=120,
-        )
-        assert ended.returncode == 0, ended.stderr
-        return ended
+    def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [PROGRAM or "", *words], stdin=stdin, stdout=pipe, stderr=pipe, text=True,
+            cwd=self.work, env=self.env, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, *words: str) -> str:
+        """Run it to its end; what it printed."""
+        process = self.start(*words)
+        out, complaints = process.communicate(timeout=120)
+        assert process.returncode == 0 and not complaints, complaints
+        return out
 
     @contextmanager
     def conversation(self) -> Iterator[Conversation]:
-        assert PROGRAM
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            [PROGRAM, "--mode", "rpc"],
-            stdin=pipe,
-            stdout=pipe,
-            text=True,
-            cwd=self.work,
-            env=self.env,
-        )
+        process = self.start("--mode", "rpc", stdin=subprocess.PIPE)
         watch = threading.Timer(120, process.kill)
         watch.start()
         try:
@@ -174,110 +114,107 @@ class Installed:
             process.kill()
             process.wait()
 
+    def users(self, number: int = -1) -> list[str]:
+        """The texts of the user's messages in a request."""
+        messages = self.model.requests[number]["messages"]
+        texts = [one["content"] for one in messages if one["role"] == "user"]
+        return [
+            text if isinstance(text, str) else "\n".join(part["text"] for part in text)
+            for text in texts
+        ]
+
+    def logged(self) -> list[list[tuple[str, str]]]:
+        """The events of each window, in the order they were begun."""
+        windows = [reader.read_window(self.home, path) for path in self.windows()]
+        events = [map(window.event, window.blocks()) for window in windows]
+        return [[(one.role, one.content) for one in window] for window in events]
+
+    def windows(self) -> list[str]:
+        return list(reader.list_windows(self.home, "pi"))
+
 
 @pytest.fixture
-def pi(tmp_path, home, model) -> Installed:
-    return Installed(tmp_path, home.root, model)
+def pi(tmp_path, home, model) -> Pi:
+    model.answer, model.answers, model.requests = "Heard.", [], []
+    return Pi(tmp_path, home, model)
 
 
-def logged(home, id: str, name: str) -> list:
-    """The events of a window."""
-    window = reader.read_window(home, f"logs/pi/{id}/{name}")
-    return [window.event(block) for block in window.blocks()]
-
-
-def only_window(home) -> list:
-    """The events of the only window there is."""
-    (id,) = os.listdir(home.path("logs", "pi"))
-    (name,) = home.list_windows(f"pi/{id}")
-    return logged(home, id, name)
-
-
-def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, home, command):
-    command(
-        "mem-append",
-        "--context",
-        "discord-thread/1",
-        "--role",
-        "user",
-        stdin=b"The tax extension is due on April 15th",
-        home=home,
-    )
+def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_once(
+    pi, model, hook, home, command
+):
+    assert hook("--install", client="pi").code == 0
     function = {"name": "bash", "arguments": json.dumps({"command": "echo April"})}
-    model.answers = [
-        {
-            "content": "I look.",
-            "tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}],
-        },
-        {"content": "On April 15th."},
-        {"content": "You are welcome."},
-    ]
-    ended = pi.run("When is the tax extension due?")
-    assert (ended.stdout, ended.stderr) == ("On April 15th.\n", "")
-
-    (asked,), (again,) = model.users(0), model.users(1)
-    border, marker, block, closing, empty, prompt = asked.split("\n")
-    assert closing == border and border.startswith("INJECTED_CONTEXT_BORDER ")
-    assert marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and not empty
-    assert "INJECTED_CONTEXT_BORDER" in json.dumps(model.requests[0]["messages"][0])
-    assert [m["excerpt"] for m in json.loads(block)["memories"]] == [
-        "The tax extension is due on April 15th"
-    ]
-    assert prompt == "When is the tax extension due?"
-    assert again == asked
-
-    expected = [
-        ("user", "When is the tax extension due?"), ("agent", "I look."), ("tool", "April\n"),
-        ("agent", "On April 15th."),
-    ]  # fmt: skip
-    assert [(event.role, event.content) for event in only_window(home)] == expected
-    assert only_window(home)[2].meta["args"] == {"command": "echo April"}
-
-    pi.run("--continue", "qwertyuiop")
-    assert model.users(2) == ["When is the tax extension due?", "qwertyuiop"]
-    assert [(event.role, event.content) for event in only_window(home)] == [
-        *expected, ("user", "qwertyuiop"), ("agent", "You are welcome.")
-    ]  # fmt: skip
-
-    assert pi.run("/mem-import").stderr == "sessions: 1, new events: 0\n"
-    assert len(model.requests) == 3
-
-
-def test_what_was_compacted_is_recalled_and_a_fork_is_logged_as_its_own(pi, model, home):
+    call = {"index": 0, "id": "c1", "type": "function", "function": function}
+    model.answers = [{"content": "I look.", "tool_calls": [call]}]
     with pi.conversation() as talk:
-        talk.say("The tax extension is due on April 15th")
-        talk.say("The tax extension was due on April 1st before")
-        assert "INJECTED_CONTEXT_R" not in json.dumps(model.requests)
+        talk.say(FACT)
+        talk.say("Thank you")
+        assert injected_blocks.MEMORIES not in "".join(map(model.said, range(3)))
         talk.do("compact")
-        talk.say("When is the tax extension due?")
-        assert (
-            "The tax extension is due on April 15th"
-            in model.users(-1)[-1].split("INJECTED_CONTEXT_R")[1]
-        )
-        (origin,) = os.listdir(home.path("logs", "pi"))
+        talk.say(QUESTION)  # what the summary replaced is recalled
+        assert FACT in pi.users()[-1].split(injected_blocks.MEMORIES)[1]
         talk.do("fork", entryId=talk.do("get_fork_messages")["messages"][-1]["entryId"])
         talk.say("And the next one?")
-    (fork,) = set(os.listdir(home.path("logs", "pi"))) - {origin}
-    assert [
-        [len(logged(home, id, name)) for name in home.list_windows(f"pi/{id}")]
-        for id in (origin, fork)
-    ] == [[4, 2], [2]]
-    assert [event.content for event in logged(home, fork, home.list_windows(f"pi/{fork}")[0])] == [
-        "And the next one?",
-        "Heard.",
+    assert pi.run("-p", "--continue", "And then?") == "Heard.\n"
+    pi.run("-p", QUESTION)
+    (asked,) = pi.users()
+    border, note, marker, block, closing, empty, prompt = asked.split("\n")
+    assert closing == border and border.startswith(injected_blocks.BORDER) and not empty
+    assert (marker, prompt) == (injected_blocks.MEMORIES, QUESTION) and FACT in block
+    assert note.startswith(injected_blocks.HOOKED)
+    assert "Persistent memory" in model.requests[-1]["messages"][0]["content"]
+    heard = ("agent", "Heard.")
+    assert pi.logged() == [
+        [("user", FACT), ("agent", "I look."), ("tool", "April\n"), heard,
+         ("user", "Thank you"), heard],
+        [("user", QUESTION), heard],
+        [("user", "And the next one?"), heard, ("user", "And then?"), heard],
+        [("user", QUESTION), heard],
+    ]  # fmt: skip
+    assert len(os.listdir(home.path("raw", "compaction"))) == 1
+    # what is put into requests is in none of pi's files, and an import adds nothing
+    sessions = os.path.join(pi.env["HOME"], ".pi", "agent", "sessions")
+    lines = command("mem-import", "--from", "pi", sessions, home=home)
+    assert len(lines.splitlines()) == 14 and b"INJECTED" not in lines
+    assert command("mem-append", "--jsonl", stdin=lines, home=home) == b""
+
+
+def test_a_client_that_was_killed_has_said_what_it_said(pi, model, hook):
+    hook("--install", client="pi")
+    model.asked.clear()
+    model.may_answer.clear()
+    process = pi.start("-p", FACT)
+    try:
+        assert model.asked.wait(60)
+    finally:
+        os.killpg(process.pid, 9)
+        process.communicate()
+        model.may_answer.set()
+    assert pi.logged() == [[("user", FACT)]]
+
+
+def test_it_answers_though_the_memory_is_broken(pi, model, home, hook):
+    hook("--install", client="pi")
+    os.makedirs(home.root, exist_ok=True)
+    open(home.logs, "w").close()
+    process = pi.start("-p", "Hello")
+    out, complaints = process.communicate(timeout=120)
+    assert out == "Heard.\n" and "plainmind: mem-hook:" in complaints
+    assert injected_blocks.MEMORIES not in model.said()
+
+
+@pytest.mark.parametrize("package", [PACKAGE, ROOT], ids=["folder", "repository"])
+def test_the_package_brings_the_extension_and_every_skill(pi, model, package):
+    pi.run("install", package)
+    pi.run("-p", "Hello")
+    names = [
+        name
+        for name in sorted(os.listdir(SKILLS))
+        if os.path.exists(os.path.join(SKILLS, name, "SKILL.md"))
     ]
-
-
-def test_what_a_session_writes_into_memory_md_is_in_the_next_ones_system_prompt(pi, model, home):
-    index, fact = home.path("memory", "MEMORY.md"), "- Ann lives in Graz."
-    write = f"mkdir -p '{os.path.dirname(index)}' && echo '{fact}' >> '{index}'"
-    function = {"name": "bash", "arguments": json.dumps({"command": write})}
-    call = {"index": 0, "id": "c1", "type": "function", "function": function}
-    model.answers = [{"content": "", "tool_calls": [call]}, {"content": "Noted."}]
-    pi.run("I live in Graz")
-    pi.run("Where do I live?")
-    first, last = (model.requests[n]["messages"][0]["content"] for n in (0, -1))
-    assert last.startswith(first) and fact not in first and fact in last
+    system = json.dumps(model.requests[0]["messages"][0])
+    assert names and [name for name in names if f"<name>{name}</name>" not in system] == []
+    assert pi.logged() == [[("user", "Hello"), ("agent", "Heard.")]]
 
 
 def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):
@@ -301,15 +238,3 @@ def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == []
-
-
-def test_pi_knows_every_skill(pi, model):
-    names = [
-        name
-        for name in sorted(os.listdir(SKILLS))
-        if os.path.exists(os.path.join(SKILLS, name, "SKILL.md"))
-    ]
-    assert names
-    pi.run("Hello")
-    system = json.dumps(model.requests[0]["messages"][0])
-    assert [name for name in names if f"<name>{name}</name>" not in system] == []
