@@ -20,7 +20,7 @@ const load = async () => (existsSync(extension) ? (await import(extension)).defa
 
 const settings = {{ command, timeout: {timeout} }};
 
-export default async (...given) => (await load())?.(...given, settings) ?? {{}};
+export default async (host) => (await load())?.(host, settings) ?? {{}};
 """
 
 

@@ -1,5 +1,5 @@
-"""The real opencode (PLAINMIND_OPENCODE, or 'opencode' on the path), offline, with a model server of
-this machine, told what to do by its own HTTP interface."""
+"""The real opencode (PLAINMIND_OPENCODE, or 'opencode' on the path), offline, with a model server
+of this machine, told what to do by its own HTTP interface."""
 
 import json
 import os
@@ -28,7 +28,7 @@ THERE = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 90
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -57,7 +57,7 @@ class Place:
         self.home, self.model, self.work = home, model, folder / "app"
         self.env = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "OPENCODE_DISABLE_MODELS_FETCH": "1",
-            "OPENCODE_DISABLE_AUTOUPDATE": "1", "MIND_HOOK_TIMEOUT": "60",
+    "OPENCODE_DISABLE_AUTOUPDATE": "1", "MIND_HOOK_TIMEOUT": "60",
         }  # fmt: skip
         self.work.mkdir()
         config = folder / ".config" / "opencode"

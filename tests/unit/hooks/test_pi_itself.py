@@ -1,5 +1,5 @@
-"""The real pi (PLAINMIND_PI, or 'pi' on the path), offline, with a model server of this machine: the
-file that mem-hook installs, and the package with its skills."""
+"""The real pi (PLAINMIND_PI, or 'pi' on the path), offline, with a model server of this machine:
+the file that mem-hook installs, and the package with its skills."""
 
 import json
 import os
