@@ -22,6 +22,6 @@ def hook(home, tmp_path) -> Callable[..., forks.Ended]:
         known = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MIND_HOME": home.root}
         known["MIND_HOOK_TIMEOUT"] = "60"  # a busy machine is not what is tested
         argv = [os.path.join(ROOT, "bin", "mem-hook"), client, *words]
-        return forks.run(argv, {**known, **(env or {})}, stdin)
+        return forks.run(argv, {**known, **(env or {})}, stdin, os.getcwd())
 
     return run

@@ -231,6 +231,7 @@ def test_gemini_counts_in_ms_and_asks_for_trust_in_a_project(hook, tmp_path, mon
     assert hook("--status", client="gemini-cli").code == 1  # of another home
     monkeypatch.chdir(tmp_path)
     assert b"trust" in hook("--install", "--project", client="gemini-cli").complaints
+    assert (tmp_path / ".gemini" / "settings.json").exists()
     assert hook("--status", "--project", client="gemini-cli").code == 1
     hook({"hook_event_name": "SessionEnd", "session_id": "s"}, client="gemini-cli")
     assert hook("--status", "--project", client="gemini-cli").code == 0
