@@ -148,7 +148,7 @@ def test_it_answers_though_the_memory_is_broken(claude, model, home):
     assert injected_blocks.MEMORIES not in model.said()
 
 
-@pytest.mark.parametrize("folder", ["", "claude-code"])
+@pytest.mark.parametrize("folder", ["", "claude-code", "claude-code-mcp"])
 def test_the_plugin_is_valid(claude, folder):
     assert "passed" in claude.run("plugin", "validate", "--strict", os.path.join(PLUGINS, folder))
 
@@ -159,3 +159,12 @@ def test_the_plugin_does_what_the_hooks_do(claude, hook, model):
     claude.say(FACT, "--plugin-dir", os.path.join(PLUGINS, "claude-code"))
     assert claude.logged()[0] == ("user", FACT)
     assert "memory-search" in model.said()
+
+
+def test_the_plugin_of_tools_starts_their_server(claude, hook, model):
+    hook("--uninstall")
+    claude.env["MIND_HOME"] = claude.home.root
+    for plugin, waits in (("claude-code-mcp", True), ("claude-code", False)):
+        claude.say("Hello", "--plugin-dir", os.path.join(PLUGINS, plugin))
+        # its first request does not wait for a server; this tool is there while one starts
+        assert ("WaitForMcpServers" in model.said()) == waits

@@ -2,8 +2,10 @@
 path (PLAINMIND_CODEX names another)."""
 
 import os
+import re
 import shutil
 import subprocess
+import time
 
 import pytest
 from model_servers import serving
@@ -14,6 +16,7 @@ from scene import ROOT
 PROGRAM = os.environ.get("PLAINMIND_CODEX") or shutil.which("codex")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="Codex is not installed")
 FACT, QUESTION = "The tax extension is due on April 15th", "When is the tax extension due?"
+TRUSTED = "--dangerously-bypass-hook-trust"
 CONFIG = """\
 model = "scripted"
 model_provider = "here"
@@ -25,37 +28,50 @@ env_key = "NO_KEY"
 """
 
 
+def logged(home) -> list[tuple[str, str]]:
+    windows = [reader.read_window(home, path) for path in reader.list_windows(home, "codex/app")]
+    events = [window.event(block) for window in windows for block in window.blocks()]
+    return [(one.role, one.content) for one in events]
+
+
 def test_a_fact_of_one_session_is_before_the_model_in_another(hook, home, tmp_path, command):
     (tmp_path / ".codex").mkdir()
     work = tmp_path / "app"
     work.mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_KEY": "none"}
-    trusted = ["--dangerously-bypass-hook-trust", "--skip-git-repo-check"]
     with serving() as model:
-        (tmp_path / ".codex" / "config.toml").write_text(CONFIG.format(url=model.url))
-        assert hook("--install", client="codex").code == 0
+        told = hook("--install", client="codex").complaints.decode()
+        notify = re.search(r"^.*: (notify = \[.*\])$", told, re.M)
+        assert notify
+        config = f"{notify[1]}\n{CONFIG.format(url=model.url)}"
+        (tmp_path / ".codex" / "config.toml").write_text(config)
 
         def say(*words: str) -> None:
             ended = subprocess.run(
-                [PROGRAM or "", "exec", *trusted, *words], cwd=work, env=env, timeout=60,
-                stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                [PROGRAM or "", "exec", "--skip-git-repo-check", *words], cwd=work, env=env,
+                timeout=60, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             )  # fmt: skip
             assert ended.returncode == 0 and "Failed" not in ended.stderr, ended.stderr
+            assert "clamping" not in ended.stderr
 
-        say(FACT)
-        say(QUESTION)
+        say(TRUSTED, FACT)
+        say(TRUSTED, QUESTION)
         assert "Persistent memory" in model.said() and injected_blocks.HOOKED in model.said()
         assert FACT in model.said().split(injected_blocks.MEMORIES)[1]
-        say("resume", "--last", "Thank you")
-    (path,) = reader.list_windows(home, "codex/app")
-    window = reader.read_window(home, path)
-    kept = [(e.role, e.content) for e in map(window.event, window.blocks())]
+        model.answer = "They spoke of taxes."
+        say(TRUSTED, "-c", "model_auto_compact_token_limit=1", "resume", "--last", "Thank you")
+        model.answer = "Heard."
+        say("Nobody allowed hooks")
     expected = [
-        pair
-        for text in (FACT, QUESTION, "Thank you")
-        for pair in (("user", text), ("agent", "Heard."))
-    ]
-    assert kept == expected
+        (FACT, "Heard."), (QUESTION, "Heard."), ("Thank you", "They spoke of taxes."),
+        ("Nobody allowed hooks", "Heard."),
+    ]  # fmt: skip
+    waited = time.monotonic() + 30  # the client does not wait for what it notifies
+    while len(logged(home)) < 2 * len(expected) and time.monotonic() < waited:
+        time.sleep(0.2)
+    assert logged(home) == [pair for q, a in expected for pair in (("user", q), ("agent", a))]
+    (page,) = os.listdir(home.path("raw", "compaction"))
+    assert "They spoke of taxes." in open(home.path("raw", "compaction", page)).read()
     sessions = str(tmp_path / ".codex" / "sessions")
     found = command("mem-import", "--from", "codex", sessions, home=home).decode()
     assert QUESTION in found and "INJECTED" not in found and "Persistent memory" not in found
