@@ -283,10 +283,11 @@ class Engine(Protocol):
         what the files say is brought up to date on a copy.
         """
 
-    def copied(
+    def unchanged(
         self, home: Home, say: Callable[[str], None], *, thorough: bool = False
     ) -> Iterator[Index]:
-        """The same on a copy that is thrown away: nothing in the home is written."""
+        """The same, and nothing in the home is written: what is new is taken in and taken back, or,
+        where that is not enough, all is done on a copy."""
 
     def made_in(self, home: Home, folder: str) -> Index:
         """An index of the home that lives in another folder, made when it is not there."""

@@ -54,11 +54,13 @@ class Memory(NamedTuple):
             yield kept[0]
             if not kept[0].has_failed:
                 return
-        opened = (engine.copied if self.dry else engine.opened)(
+        opened = (engine.unchanged if self.dry else engine.opened)(
             self.home, self.say, thorough=thorough
         )
         for index in opened:
-            index.progress, index.removed = self.progress(work), self._clean_traces
+            index.progress = self.progress(work)
+            if not self.dry:
+                index.removed = self._clean_traces
             if kept is not None:
                 kept[:], index.stays_open = [index], True
             yield index

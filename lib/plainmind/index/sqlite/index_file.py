@@ -9,7 +9,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...ground import files
@@ -42,7 +42,7 @@ def check(kept: int, *values: bytes) -> None:
 
 
 class Outdated(Exception):
-    """The index does not say what the files say, and cannot be written: a copy of it can."""
+    """The index does not say what the files say, and may not be written: a copy of it may."""
 
 
 class IndexFile:
@@ -58,19 +58,41 @@ class IndexFile:
         self.path = os.fsdecode(db.execute(file).fetchone()[0] or b"")
         self.folder = os.path.dirname(self.path)
         self.inode = 0  # of the file that is open, when somebody looks at that
+        self._pretence: ExitStack | None = None
+        self._holds = False  # the lock, until the end
+
+    def pretend(self) -> None:
+        """Take back, at the end, whatever is written: until then it is in this process' memory."""
+        self.db.execute("PRAGMA cache_spill = OFF")
+        self.db.execute("PRAGMA journal_mode = MEMORY")  # one that has WAL keeps it
+        self._pretence = ExitStack()
+
+    @property
+    def pretends(self) -> bool:
+        return self._pretence is not None
 
     def close(self) -> None:
         self.db.close()
+        if self._pretence:
+            self._pretence.close()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""
         if not self.writable:
             raise Outdated
-        if self.db.in_transaction:
+        if self.db.in_transaction and not self._holds:
             # what was read was of one moment until now; who has the lock waits for its end
             self.db.execute("ROLLBACK")
-        with files.lock(os.path.join(self.folder, "lock")):
+        lock = files.lock(os.path.join(self.folder, "lock"))
+        if self._pretence:
+            if not self._holds:
+                self._pretence.enter_context(lock)
+                self.db.execute("BEGIN IMMEDIATE")
+                self._holds = True
+            yield self.db
+            return
+        with lock:
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db

@@ -90,12 +90,23 @@ def _unwritten(
         yield from copied(home, say, thorough=thorough)
 
 
+def unchanged(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
+    path = _path(home)
+    there = os.path.isfile(path) and os.path.getsize(path)
+    if not there or not (yield from _use(home, path, say, thorough, pretends=True)):
+        yield from copied(home, say, thorough=thorough)
+
+
 def _use(
-    home: Home, path: str, say: Callable[[str], None], thorough: bool
+    home: Home, path: str, say: Callable[[str], None], thorough: bool, *, pretends: bool = False
 ) -> Generator[Store, None, bool]:
     """The index at a path, if it can be opened; whether it was used to the end."""
     try:
+        inode = _inode(path) if pretends else 0
         store = _open(home, path)
+        if pretends:
+            store.inode = inode
+            store.pretend()
     except (Damaged, sqlite3.DatabaseError, OSError, TypeError):
         return False
     store.thorough, store.say, store.retried = thorough, say, True

@@ -57,7 +57,7 @@ class Store(IndexFile):
         ):
             self.failure = error
         if self.failure or not self.stays_open:
-            self.db.close()
+            self.close()
         elif self.db.in_transaction:
             self.db.execute("ROLLBACK")
         return self.failure is not None and self.retried

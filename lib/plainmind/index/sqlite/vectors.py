@@ -24,7 +24,7 @@ from ...ground.errors import InputOutput
 from .. import vector_file
 from ..cache import from_blob
 from ..vector_file import Packing, Unfit, Unusable, VectorFile
-from .index_file import Damaged, IndexFile, check
+from .index_file import Damaged, IndexFile, Outdated, check
 
 Answer = TypeVar("Answer")
 
@@ -173,7 +173,7 @@ def drop_model(db: sqlite3.Connection, model: str) -> None:
 def overwrite(index: IndexFile) -> None:
     """Take what is of no event any more out of the bytes of files, and what does not count; and
     files that are of no model out of the folder."""
-    if index.inode and not index.is_in_place():
+    if index.pretends or index.inode and not index.is_in_place():
         return  # the files there are of the one that took its place
     if not any(_list_unclean(index)) and not _list_stray(index):
         return
@@ -240,6 +240,8 @@ def pack_new(index: IndexFile, model: str) -> None:
     `overwrite` called after it."""
     if not is_unpacked(index.db, model):
         return
+    if index.pretends:
+        raise Outdated
     row = _row(index.db, model)
     (new,) = index.db.execute(f"SELECT count(*) {_OF_EVENTS} AND place < 0", (model,)).fetchone()
     if row is None or _is_outgrown(row, new) or not _is_here(index, row):
@@ -275,6 +277,8 @@ def with_file(index: IndexFile, model: str, ask: Callable[[], Answer]) -> Answer
     try:
         return ask()
     except Unusable as error:
+        if index.pretends:
+            raise Outdated from error
         with index.writing() as db:
             row = _row(db, model)
             if row and row.token == error.token:  # nobody was faster

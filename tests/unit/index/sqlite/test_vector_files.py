@@ -89,7 +89,7 @@ def test_a_damaged_file_is_made_again_with_one_warning(home, indexed, damage, ho
     seen = list_all(home)
     if how == "copied":  # nothing is written
         vector = stores.Fake().vector("How do I restart pm2?")
-        for index in opening.copied(home, warnings.append):
+        for index in opening.unchanged(home, warnings.append):
             with index:
                 hits = stores.search(
                     index,
