@@ -224,7 +224,7 @@ def _list_forms(value: str) -> set[str]:
     import json
     from urllib.parse import quote
 
-    # a byte of `.env` that is no UTF-8 stands for itself
+    # a byte of `.env` that is not UTF-8 stands for itself
     quoted = {quote(value, safe, errors="surrogateescape") for safe in ("", "/")}
     forms = {value, " ".join(value.split()), *quoted}
     forms |= {json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}

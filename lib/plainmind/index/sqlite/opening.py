@@ -242,7 +242,7 @@ def _open(home: Home, path: str) -> Store:
         fts5 = bool(made) and "fts5" in made[0]
     except UnicodeDecodeError as error:  # SQLite quotes the schema in what it says is wrong with it
         db.close()
-        raise Damaged("its schema is no text") from error
+        raise Damaged("its schema is not text") from error
     except BaseException:
         db.close()
         raise
