@@ -324,6 +324,7 @@ def _in_our_words(error: click.ClickException) -> str:
         meant = f" (did you mean {' or '.join(near)}?)" if near else ""
         return f"no such option '{error.option_name}'{meant}"
     text = error.format_message().rstrip(".")
+    text = re.sub(r"\. Choose from:\s+", ": one of ", text).replace(",\n\t", ", ")
     text = re.sub(r"is not a valid integer(?: range)?$", "is not a whole number", text)
     text = re.sub(r"is not a valid float(?: range)?$", "is not a number", text)
     text = re.sub(r"\S+ is not in the range (\S+)<=x<=(\S+)$", r"must be from \1 to \2", text)

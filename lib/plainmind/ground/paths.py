@@ -6,7 +6,7 @@ what is in the files."""
 import os
 import re
 
-from .errors import BadData, NoInput, NotPermitted
+from .errors import BadData, Misconfigured, NoInput, NotPermitted
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _CARRIED = os.path.join(PACKAGE, "suite")
@@ -25,7 +25,16 @@ def default_root(data_home: str) -> str:
     XDG_DATA_HOME, if it is set."""
     if not IS_INSTALLED:
         return os.path.join(CHECKOUT, "data")
-    return os.path.join(data_home or os.path.expanduser("~/.local/share"), "plainmind")
+    return os.path.join(data_home or expand("~/.local/share"), "plainmind")
+
+
+def expand(path: str) -> str:
+    """`path` with the home directory for its '~'. Misconfigured where there is none: a folder that
+    is called '~' would be made."""
+    full = os.path.expanduser(path)
+    if full.startswith("~"):
+        raise Misconfigured(f"'{path}': no home directory is known", cure="set HOME, or MIND_HOME")
+    return full
 
 
 #: folders at the top of a home that hold what people are told of
@@ -36,7 +45,7 @@ class Home:
     """The folder that holds everything one agent remembers. `root` is absolute."""
 
     def __init__(self, root: str):
-        self.root = os.path.abspath(os.path.expanduser(root))
+        self.root = os.path.abspath(expand(root))
         self.lock = self.path(".lock")
         self.logs = self.path("logs")
         self.knowledge_lock = self.path("raw", "maintenance-log", ".lock")

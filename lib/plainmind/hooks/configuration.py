@@ -60,6 +60,12 @@ def find(data: bytes, client: str) -> dict[str, list[Value]]:
     return found
 
 
+def list_commands(found: dict[str, list[Value]], client: str) -> list[str]:
+    """The commands of ours in what was found, each once."""
+    runs = (run for groups in found.values() for group in groups for run in group["hooks"])
+    return sorted({run["command"] for run in runs if is_ours(run.get("command"), client)})
+
+
 def describe(hooks: list[Hook], client: str) -> dict[str, list[Value]]:
     """The same of hooks that are to be there."""
     return {hook.event: [hook.group()] for hook in hooks}

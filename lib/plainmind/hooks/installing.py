@@ -13,8 +13,8 @@ from shlex import quote
 from typing import Any
 
 from ..ground import clock, exchange, files, regular, stream
-from ..ground.errors import BadData, NotPermitted
-from ..ground.paths import CHECKOUT, IS_INSTALLED, default_root, find_repository
+from ..ground.errors import BadData, Failure, NotPermitted
+from ..ground.paths import CHECKOUT, IS_INSTALLED, default_root, expand, find_repository
 from ..truth import hook_calls
 from . import configuration, extension
 from .clients import CLIENTS
@@ -34,6 +34,10 @@ def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
     if mode == "--install":
         stream.flush()  # first what was done
         one.tell_rest()
+    elif changed:
+        session.say("taken out; sessions that run already may call it until they end")
+    else:
+        session.say(f"{one.path}: nothing of ours is there")
     return 0
 
 
@@ -45,7 +49,7 @@ class Installation:
         place, known = self.place, session.env.get(self.place.variable)
         if known and place.below:
             known = os.path.join(known, place.below)
-        self.user = known or os.path.expanduser(os.path.join("~", place.folder))
+        self.user = known or expand(os.path.join("~", place.folder))
         self.path = os.path.join(self.user, place.file)
         if project:
             top = find_repository(os.getcwd())
@@ -56,9 +60,7 @@ class Installation:
     def hooks(self) -> list[Hook]:
         """What is to be there. The client gives up a second after we would have."""
         timeout = (int(self.session.settings["hook.timeout"]) + 3) * self.place.second
-        command = f"{quote(_find_command())} {self.client}"
-        if self.session.home.root != default_root(self.session.env.get("XDG_DATA_HOME")):
-            command += f" --home {quote(self.session.home.root)}"
+        command = f"{quote(_find_command())} {self.client}{self._name_home()}"
         if self.place.extension:
             path = os.path.join(CHECKOUT, "integrations", self.place.extension)
             return [Hook(path, command, timeout)]
@@ -113,29 +115,37 @@ class Installation:
         if calls == "yes" and not self.place.trusted and last <= str(self._find_record().get("at")):
             calls = "not yet"
             self.session.say(self.place.todo)
+        package = self._find_package()
+        if calls == "no" and package:
+            calls = "package"
+        elif found and package:
+            self._warn_of_both(package)
+        if calls == "otherwise" and not self.place.extension:
+            for command in configuration.list_commands(found, self.client):
+                self.session.say(f"what stands there: {command}")
         record = {"client": self.client, "path": self.path, "calls": calls, "last": last or "never"}
         self.session.emit_table(record)
-        return 0 if calls == "yes" else 1
+        return 0 if calls in ("yes", "package") else 1
 
     def tell_rest(self) -> None:
         """What is left to do, and how the client's own sessions are imported."""
         if self.place.todo:
             self.session.say(self.place.todo)
+        if package := self._find_package():
+            self._warn_of_both(package)
         if self.place.notify:
             words = [*shlex.split(self.hooks()[0].command), "--notify"]
             line = f"{self.place.notify} = {json.dumps(words, ensure_ascii=False)}"
             where = os.path.join(self.user, "config.toml")
             self.session.say(f"where you cannot, this line in {where} keeps what is said: {line}")
-        sessions = os.path.join(self.user, os.path.expanduser(self.place.sessions))
+        sessions = os.path.join(self.user, expand(self.place.sessions))
         if data := self.session.env.get("XDG_DATA_HOME"):
             sessions = sessions.replace(os.path.expanduser("~/.local/share"), data, 1)
         if not os.path.exists(sessions):
             return
-        bin = os.path.dirname(_find_command())
-        take = f"{quote(os.path.join(bin, 'mem-import'))} --from {self.place.tool}"
-        keep = f"{quote(os.path.join(bin, 'mem-append'))} --jsonl"
-        home = f" --home {quote(self.session.home.root)}"
-        line = f"{take}{home} {quote(sessions)} | {keep}{home}"
+        home, tool = self._name_home(), self.place.tool
+        line = f"{_name('mem-import')} --from {tool}{home} {quote(sessions)}"
+        line += f" | {_name('mem-append')} --jsonl{home}"
         self.session.say(f"to import the sessions it has kept: {line}")
         if stream.stdin_is_terminal() and stream.stdout_is_terminal():
             self.session.say("import them now? [y/N]")
@@ -143,6 +153,32 @@ class Installation:
                 import subprocess
 
                 subprocess.run(["sh", "-c", f"{line} >/dev/null"], check=False)
+
+    def _name_home(self) -> str:
+        """The option that names the memory folder, where it is not the default one."""
+        root = self.session.home.root
+        own = root == default_root(self.session.env.get("XDG_DATA_HOME"))
+        return "" if own else f" --home {quote(root)}"
+
+    def _find_package(self) -> str:
+        """The command that takes out the client's package of ours; '' if it has none."""
+        if not self.place.find_package:
+            return ""
+        try:
+            with regular.open_file(os.path.join(self.user, "settings.json")) as file:
+                settings = json.loads(file.read().decode("utf-8-sig"))
+        except (OSError, Failure, ValueError, RecursionError):
+            return ""  # without settings, or what it would not read either
+        name = self.place.find_package(settings) if isinstance(settings, dict) else ""
+        if name.startswith("."):
+            name = os.path.normpath(os.path.join(self.user, name))
+        return name and f"{self.place.take_out} {quote(name)}"
+
+    def _warn_of_both(self, package: str) -> None:
+        ours = f"mem-hook {self.client} --uninstall"
+        self.session.say(
+            f"a package calls it too, so all is given twice; run: {package}, or {ours}"
+        )
 
     # --- the file
 
@@ -227,3 +263,9 @@ def _find_command() -> str:
         here = os.path.join(os.path.dirname(sys.executable), "mem-hook")
     known = shutil.which("mem-hook")
     return known if known and os.path.realpath(known) == os.path.realpath(here) else here
+
+
+def _name(program: str) -> str:
+    """A program beside mem-hook as a person types it: by its name, if that is enough."""
+    path = os.path.join(os.path.dirname(_find_command()), program)
+    return program if shutil.which(program) == path else quote(path)

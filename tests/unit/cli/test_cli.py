@@ -112,6 +112,13 @@ def test_wrong_use(run, arguments, said):
     assert run("pass", *arguments) == (2, "", said)
 
 
+def test_a_choice_that_is_missing_is_told_on_one_line():
+    done = forks.run([f"{ROOT}/bin/mem-hook", "--status"], dict(os.environ))
+    said = "mem-hook: missing argument 'CLIENT': one of claude-code, codex, "
+    assert done.code == 2 and done.complaints.decode().startswith(said), done
+    assert done.complaints.endswith(b"; see 'mem-hook --help'\n")
+
+
 @pytest.mark.parametrize("word", ["- a bullet", "-\thelp", "- h"])
 def test_what_begins_with_a_dash_and_a_blank_is_a_word(run, word):
     assert run("stream.write(repr(words))", word, "--now", "2026-01-30")[:2] == (0, repr((word,)))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from plainmind.ground import files
-from plainmind.ground.errors import BadData, NoInput, NotPermitted
+from plainmind.ground.errors import BadData, Misconfigured, NoInput, NotPermitted
 from plainmind.ground.paths import Home, check_contexts, is_within
 from plainmind.index import reading
 from plainmind.truth.log import overview, reader, verify
@@ -135,6 +135,10 @@ def test_a_home_is_absolute(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", "/home/ann")
     assert Home("data").root == str(tmp_path / "data")
     assert Home("~/mind").root == "/home/ann/mind"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # an account that has no name
+    with pytest.raises(Misconfigured, match="no home directory"):
+        Home("~/mind")
 
 
 def test_nothing_but_appends_writes_among_the_logs(tmp_path):

@@ -51,6 +51,7 @@ def test_a_fact_of_one_session_is_before_the_model_in_another(hook, home, tmp_pa
                 [PROGRAM or "", "exec", "--skip-git-repo-check", *words], cwd=work, env=env,
                 timeout=60, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             )  # fmt: skip
+            assert "timeout" not in ended.stderr, ended.stderr
             assert ended.returncode == 0 and "Failed" not in ended.stderr, ended.stderr
             assert "clamping" not in ended.stderr
 

@@ -209,9 +209,60 @@ def test_at_a_terminal_it_asks_whether_to_import(home, tmp_path, typed, events):
     assert sum(map(len, logged)) == events, screen
 
 
+#: of its settings, what has a package of ours call us -> how that is taken out
+PACKAGES = {
+    "claude-code": [
+        ({"enabledPlugins": {"plainmind@plainmind": True}}, "uninstall plainmind@plainmind"),
+        ({"enabledPlugins": {"plainmind@plainmind": False, "other@plainmind": True}}, ""),
+        ({"enabledPlugins": ["plainmind@x"]}, ""),
+    ],
+    "pi": [
+        ({"packages": ["../../a b/integrations/pi"]}, "pi remove '{}/a b/integrations/pi'"),
+        ({"packages": [5, {"source": "git:x.org/ann/plainmind.git@v1"}]}, "plainmind.git@v1"),
+        ({"packages": ["npm:plainmindful", "git:plainmind/x", {}]}, ""),
+        ({"packages": 5}, ""), ([], ""),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "client, value, cure", [(name, *case) for name, cases in PACKAGES.items() for case in cases]
+)
+def test_a_package_that_calls_too_is_told_of(hook, tmp_path, client, value, cure):
+    path = tmp_path / {"claude-code": ".claude", "pi": ".pi/agent"}[client] / "settings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(value))
+    status = hook("--status", client=client)
+    assert (status.code, b"calls\tpackage" in status.out) == (0 if cure else 1, bool(cure))
+    if not isinstance(value, dict):
+        return
+    for mode in ("--install", "--status"):
+        said = hook(mode, client=client).complaints.decode()
+        assert (cure.format(tmp_path) in said) and ("given twice" in said) == bool(cure), said
+
+
+def test_what_stands_there_is_shown_when_it_is_in_another_form(hook):
+    hook("--install", "--home", "/a b")
+    status = hook("--status")
+    assert (status.code, b"calls\totherwise" in status.out) == (1, True)
+    assert b"mem-hook claude-code --home '/a b'\n" in status.complaints
+
+
+def test_programs_on_the_path_are_called_by_their_names(hook, tmp_path):
+    (tmp_path / ".claude" / "projects").mkdir(parents=True)
+    path = f"{os.path.join(ROOT, 'bin')}:{os.environ['PATH']}"
+    said = hook("--install", env={"PATH": path}).complaints.decode()
+    assert ": mem-import --from claude --home " in said and "| mem-append --jsonl" in said, said
+    said = hook("--install", env={"PATH": os.defpath}).complaints.decode()
+    assert f"{ROOT}/bin/mem-import --from" in said.replace("'", ""), said
+
+
 def test_codex_is_not_said_to_call_before_somebody_allowed_it(hook, tmp_path):
     assert b"/hooks" in hook("--install", client="codex").complaints
-    assert len(commands((tmp_path / ".codex" / "hooks.json").read_bytes())) == 5
+    made = (tmp_path / ".codex" / "hooks.json").read_bytes()
+    assert len(commands(made)) == 5
+    (last,) = json.loads(made)["hooks"]["SessionEnd"]
+    assert last["hooks"][0]["timeout"] == 3  # it warns of more, at every session
     status = hook("--status", client="codex")
     assert (status.code, b"calls\tnot yet" in status.out) == (1, True)
     notice = {"type": "agent-turn-complete", "thread-id": "s", "turn-id": "t", "cwd": "/x/app"}

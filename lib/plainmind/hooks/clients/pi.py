@@ -1,10 +1,24 @@
 """pi, which loads an extension of ours (integrations/pi). Its entries are those of its session
 files, after the session's header; they become the events that an import of the file gives."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .shape import EVENTS, Client, Place, Told, show_json
+
+#: a package of ours: the folder in a checkout, or the repository
+_OURS = re.compile(r"(?:^|/)(integrations/pi|plainmind(\.git)?)/?(@[^/]*)?$")
+
+
+def _find_package(settings: Mapping[str, Any]) -> str:
+    known = settings.get("packages")
+    for one in known if isinstance(known, list) else ():
+        source = one.get("source") if isinstance(one, dict) else one
+        if isinstance(source, str) and _OURS.search(source):
+            return source
+    return ""
+
 
 PLACE = Place(
     "PI_CODING_AGENT_DIR",
@@ -16,6 +30,8 @@ PLACE = Place(
     todo="sessions that run already call it after /reload",
     extension="pi/index.js",
     project_folder=".pi",
+    find_package=_find_package,
+    take_out="pi remove",
 )
 
 
