@@ -116,7 +116,9 @@ class Candidates:
     def reach(self, level: Callable[[float], float]) -> None:
         """Look wherever an event may be more relevant than `level` of its recency, or as
         relevant."""
-        levels = [max(self._floor, level(recency(days * DAY))) for days in AGES]
+        levels = [level(recency(days * DAY)) for days in AGES]
+        # what has nothing in common with the query is nowhere near it, and all the rest
+        levels = [max(self._floor, one) if one > 0 else self._floor for one in levels]
         wanted = [min(new, limit) for new, limit in zip(levels, self._limits, strict=True)]
         if self._is_loose and self._count_by_words(wanted) > MANY:
             self._is_loose = False

@@ -21,7 +21,7 @@ from plainmind.ground.paths import Home, is_within
 from plainmind.index import vector_file
 from plainmind.index.cache import from_blob
 from plainmind.index.sqlite import vectors
-from plainmind.recall import rank
+from plainmind.recall import candidates, rank
 from plainmind.recall.search import Query
 from plainmind.truth.log import pinning, reader
 from scene import NOW
@@ -40,6 +40,8 @@ def small():
         patch.setattr(vectors, "BATCH", 16)
         patch.setattr(rank, "FIRST_POOL", 1)
         patch.setattr(rank, "FIRST_BEST", 1)
+        for name, value in {"FIRST": 1, "TOPS": (1, 4), "MANY": 1}.items():
+            patch.setattr(candidates, name, value)
         yield
 
 
