@@ -395,6 +395,8 @@ def test_a_whole_export_arrives_or_is_counted(tool, form, tmp_path):
     assert all(text not in "\n".join(contents) for text in ("not this", "x1", "eDE=", "turn0"))
     ids = [(one.context, json.loads(one.line())["id"]) for one in said]
     assert len(ids) == len(set(ids))
+    again = [one.content for one in said if re.search(r"\bsay[A-Z]", one.content)]
+    assert tool != "gemini" or len(again) == len(set(again))
 
 
 def test_history_that_claude_code_writes_again_counts_once(tmp_path):
