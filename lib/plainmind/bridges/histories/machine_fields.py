@@ -73,7 +73,7 @@ BY_TOOL = {
     """,
     # title: of a call, for the screen; metadata, snapshot, diffs: what a tool changed, again
     "opencode": """
-        id sessionID messageID parentID time agent mode model modelID providerID path cost tokens
+        sessionID messageID parentID time agent mode model modelID providerID path cost tokens
         finish tools variant summary.diffs callID state.title state.metadata state.time
         state.status state.attachments metadata snapshot reason hash mime source slug version
         directory project_id session_id message_id parent_id workspace_id permission revert
