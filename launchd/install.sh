@@ -16,7 +16,7 @@ filled() { # FILE
 }
 
 command -v launchctl > /dev/null || {
-  echo "$me: launchctl not found; use make ${me%-*}-cron" >&2
+  echo "$me: launchctl not found; use plainmind --${me%-*} cron" >&2
   exit 1
 }
 [ "${1:-}" = remove ] || warn_of_the_unseen
