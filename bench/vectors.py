@@ -68,7 +68,7 @@ def _fill(folder: str, count: int) -> dict:
         found /= numpy.linalg.norm(found, axis=1)[:, None]
         return [vector_file._floats(one.astype("<f4").tobytes()) for one in found]
 
-    packing = vector_file.Packing.of(some(4096))
+    packing = vector_file.Packing.of(some(4096), 0.25)  # some of a million are longer
     token = vector_file.create(folder, packing)
     path, error, reach = vector_file.name(folder, token), 0.0, 0.0
     for first in range(0, count, 4096):
