@@ -9,6 +9,7 @@ client reads them."""
 
 import codecs
 import re
+import shlex
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from .clients import CLIENTS
 
 Value = dict[str, Any]
 Steps = tuple[str | int, ...]
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
 
 class Hook(NamedTuple):
@@ -44,9 +46,19 @@ class Undo(NamedTuple):
 
 
 def is_ours(command: Any, client: str) -> bool:
-    return isinstance(command, str) and bool(
-        re.search(rf"(^|[/\s'\"])mem-hook['\"]?\s([^;&|]*\s)?{re.escape(client)}\b", command)
-    )
+    """Whether a command is mem-hook for this client, wherever it lies: what only names it, or runs
+    it by another program, is a person's."""
+    try:
+        words = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:  # a quote that is not closed
+        return False
+    while words and _ASSIGNMENT.match(words[0]):
+        words.pop(0)
+    if not words or words.pop(0).rpartition("/")[2] != "mem-hook":
+        return False
+    while words and words[0].startswith("-"):
+        del words[: 2 if words[0] == "--home" else 1]
+    return words[:1] == [client]
 
 
 def find(data: bytes, client: str) -> dict[str, list[Value]]:

@@ -90,19 +90,22 @@ class Installation:
 
     def uninstall(self) -> list[str]:
         """The events whose hooks were taken out."""
-        before = self._read()
+        before, record = self._read(), self._find_record()
         found = self._judge(lambda: self.way.find(before, self.client))
-        if not found:
+        if not found and not record:  # else a removal was killed, or a person took them out
             return []
-        self._check_writable()
         # an empty file of ours alone would be an extension that cannot be loaded
         undo = self._recall_undo()
-        made = self._find_record().get("created", bool(self.place.extension))
+        made = record.get("created", bool(self.place.extension))
         with files.lock(self.session.home.knowledge_lock):
-            self._exchange(lambda old: self.way.remove(old, self.client, undo))
+            if found:
+                self._check_writable()
+                self._exchange(lambda old: self.way.remove(old, self.client, undo))
+            exchange.recover(self.path)
             left = self._read()
             if made and not left.strip():
-                exchange.remove(self.path, left)
+                if os.path.lexists(self.path):
+                    exchange.remove(self.path, left)
                 self._remove_folders()
         self._record(None, False)
         return [*found]
@@ -233,6 +236,8 @@ class Installation:
                 break
             try:
                 os.rmdir(folder)
+            except FileNotFoundError:  # by a removal that was killed
+                continue
             except OSError:
                 break
 
@@ -250,7 +255,9 @@ class Installation:
         known.pop(name, None)
         if undo:
             before = self._find_record()
-            folders = self._find_missing() or before.get("folders", [])
+            missing, earlier = self._find_missing(), before.get("folders")
+            some = earlier if isinstance(earlier, list) else []  # one that was killed made them
+            folders = [*missing, *(folder for folder in some if folder not in missing)]
             made = {"created": created or bool(before.get("created")), "folders": folders}
             known[name] = {"at": clock.to_text(self.session.now), **made, **undo._asdict()}
         hook_calls.write(self.session.home, RECORD, known)

@@ -200,7 +200,7 @@ class HookCall:
         policy = Policy.of(settings)._replace(l1_budget=0)
         limits = moments.limits_of(settings, block=moments.BLOCK)
         share = moments.Share(limits, moments.BLOCK, moments.EACH, policy, most=room)
-        share = share._replace(measure=self.client.measure)
+        share = share._replace(measure=self.client.measure, mask=self.session.env.mask)
         scope, counted = Scope(), None
         if self.client.as_imported and (window := self.session.home.current_window(self.context)):
             scope = Scope(shown=(window, 1))
@@ -208,6 +208,7 @@ class HookCall:
             first = reader.find_run(self.session.home, message.path, message.line, self.told.owns)
             scope, counted = Scope(shown=(message.path, first)), message.ref
         blocks = moments.remember(self.memory, self.told.text, scope, share, counted=counted)
+        blocks = [self.session.env.mask(block) for block in blocks]  # titles, names of authors
         while sum(map(self.client.measure, blocks)) > room:  # a block for each budget was too long
             blocks.pop()
         return _enclose(blocks)
@@ -218,14 +219,14 @@ class HookCall:
         from ..truth.pages import maintenance
 
         memory, measure = self.memory, self.client.measure
-        room = self.client.limit - measure(_enclose(["…"]))
+        due = maintenance.audit_notice(memory.home, memory.now())
+        room = self.client.limit - measure(_enclose(["…"])) - measure(due) - 1
         found = resident.find_in_prompt(memory, self.told.cwd or None, self.context)
         always = injected_blocks.escape(resident.build_block(memory, found).rstrip("\n"))
         if measure(always) > room:
             always = _cut(always, room, measure)
-        due = maintenance.audit_notice(memory.home, memory.now())
-        room -= measure(always) + measure(due)
-        return _enclose([always, pages.always(memory, room // 4 - 1), due])
+        pinned = pages.always(memory, room - measure(always) - 1, measure)
+        return _enclose([always, pinned, due])
 
     # --- what is kept
 

@@ -202,6 +202,7 @@ class Share(NamedTuple):
     plain: bool = False  # as sentences, for a model that would give JSON back
     most: int = 1 << 60  # of it all, as `measure` counts: there is no more room
     measure: Callable[[str], int] = tokens.estimate_by_script
+    mask: Callable[[str], str] | None = None  # of secrets, before anything is cut
 
     @property
     def usual(self) -> int:
@@ -231,6 +232,9 @@ def remember(
             if share.plain:
                 past = past._replace(hits=_without_questions(past.hits, text))
             known = pages.search(query, index, share.pages)
+    if mask := share.mask:
+        past = past._replace(hits=[hit._replace(content=mask(hit.content)) for hit in past.hits])
+        known = pages.mask_texts(known, mask)
     for _ in range(8):
         moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
         excerpts = page_block.fit(known, share.pages).shown

@@ -37,16 +37,23 @@ def recall(
     return page_report.make(ranking.mask_texts(known, mask) if mask else known, policy, form)
 
 
-def always(memory: Memory, most: int) -> str:
-    """The block of the pages of tier L1 alone, in at most so many estimated tokens; '' for none."""
+def always(memory: Memory, most: int, measure: Callable[[str], int]) -> str:
+    """The block of the pages of tier L1 alone, masked, of at most this length, as `measure` counts;
+    '' for none."""
     policy = ranking.Policy.of(memory.settings)
-    policy = policy._replace(k=0, budget=min(policy.budget, most, policy.l1_budget))
+    policy = policy._replace(k=0, budget=min(policy.budget, most // 4, policy.l1_budget))
     known = ranking.NOTHING
     for index in memory.opened():
         with index:
             known = ranking.search(Query("", memory.now()), index, policy)
-    known = known._replace(found=[], linked=[])
-    return page_block.block(page_block.fit(known, policy).shown, policy)
+    known = ranking.mask_texts(known._replace(found=[], linked=[]), memory.env.mask)
+    while policy.budget > 0:
+        block = page_block.block(page_block.fit(known, policy).shown, policy)
+        length = measure(block)
+        if length <= most:
+            return memory.env.mask(block)  # titles, too
+        policy = policy._replace(budget=int(0.9 * policy.budget * most / length))
+    return ""
 
 
 def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from plainmind.ground.errors import BadData
 from plainmind.hooks import configuration
 from plainmind.hooks.configuration import Hook, Undo
+from plainmind.truth import hook_calls
 from plainmind.truth.log import reader
 from scene import PATIENCE, ROOT
 
@@ -145,6 +147,25 @@ def test_hooks_of_an_older_place_are_replaced_and_others_beside_them_stay():
     assert json.loads(left) == {"hooks": {"Stop": [FOREIGN]}}
 
 
+@pytest.mark.parametrize(
+    "command, ours",
+    [
+        ("'/a b/bin/mem-hook' claude-code --home /h", True),
+        ("MIND_HOME=/h mem-hook --home /x claude-code || true", True),
+        ("mem-hook claude-code-logger", False),
+        ("mem-hook codex --home 'x claude-code'", False),
+        ("echo 'see mem-hook claude-code'", False),
+        ("/opt/other --skip mem-hook claude-code", False),
+        ("rm -r notes/mem-hook claude-code", False),
+        ("mem-hook claude-code 'half", False),
+        (["mem-hook", "claude-code"], False),
+    ],
+    ids=str,
+)
+def test_a_command_is_ours_when_it_is_this_one(command, ours):
+    assert configuration.is_ours(command, "claude-code") == ours
+
+
 def settings(tmp_path):
     path = tmp_path / ".claude" / "settings.json"
     path.parent.mkdir()
@@ -179,6 +200,28 @@ def test_folders_that_were_made_go_when_they_are_empty(hook, tmp_path):
     (tmp_path / "new").mkdir()
     hook("--install", env=place)
     assert hook("--uninstall", env=place).code == 0 and os.listdir(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("client", ["claude-code", "pi"])
+@pytest.mark.parametrize("when", ["exchanged", "deleted", "a folder gone"])
+def test_a_removal_that_was_killed_is_gone_on_with(hook, tmp_path, home, when, client):
+    """After each step of it that leaves no hook of ours; another call leaves no trace."""
+    place = dict.fromkeys(
+        ("CLAUDE_CONFIG_DIR", "PI_CODING_AGENT_DIR"), str(tmp_path / "new" / "er")
+    )
+    path = hook("--install", client=client, env=place).out.decode().rpartition(": ")[0]
+    path = path.rpartition("\n")[2].partition(": ")[0]
+    with open(path, "w"):
+        pass
+    folder, name = os.path.split(path)
+    with open(os.path.join(folder, f".{name}.999999999-0.tmp"), "w"):
+        pass
+    if when != "exchanged":
+        os.unlink(path)
+    if when == "a folder gone":
+        shutil.rmtree(folder)
+    assert hook("--uninstall", client=client, env=place).code == 0
+    assert not (tmp_path / "new").exists() and not hook_calls.read(home, "hooks.json")
 
 
 @pytest.mark.parametrize("typed, events", [(b"yes\n", 1), (b"\n", 0), (b"\x04", 0)])

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +17,8 @@ from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
 
 FACT = "The tax extension is due on April 15th"
+#: the clients whose events have these names
+SAME = [name for name in CLIENTS if name != "gemini-cli"]
 BROKEN = {
     "not JSON": b"{",
     "a list": b"[]",
@@ -141,6 +144,31 @@ def test_a_start_gives_resident_memory_and_pages_of_tier_l1(hook, home, command)
     assert b"German" not in hook(prompt("What does Ann speak?")).out
 
 
+@pytest.mark.parametrize("client", SAME)
+def test_secrets_are_masked_in_what_is_given(hook, home, command, client):
+    os.mkdir(home.root)
+    files.replace(home.path(".env"), b"SHOP_TOKEN=correct-horse-42\n")
+    said = "The tax extension of correct-horse-42 is due soon."
+    hook(prompt(said), client="codex")
+    page = ("--force", "--type", "user", "--tier", "L1", "--name", "tax")
+    command("mem-note", *page, stdin=said.encode(), home=home)
+    for each in (
+        prompt("tax extension due", "s2", cwd="/y"),
+        event("SessionStart", source="clear"),
+    ):
+        out = hook(each, client=client).out
+        assert b"***" in out and not any(part in out for part in (b"correct-", b"horse")), out
+
+
+@pytest.mark.parametrize("name", ["a\0b", "link"])
+def test_a_folder_of_any_name_is_a_project(hook, home, tmp_path, name):
+    os.mkdir(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.symlink(os.fsencode(tmp_path) + b"/caf\xe9", tmp_path / "link")
+    ended = hook(prompt(FACT, cwd=str(tmp_path / name)))
+    (context,) = home.list_contexts()
+    assert logged(home, context) == [("user", FACT)] and not ended.complaints
+
+
 def test_a_transcript_is_kept_when_the_setting_says_so(hook, home, tmp_path):
     (tmp_path / "s1.jsonl").write_text("{}\n")
     end = event("SessionEnd", transcript_path=str(tmp_path / "s1.jsonl"))
@@ -165,15 +193,23 @@ def test_what_is_given_fits_and_is_whole(hook, home, command, text):
         file.write(f"- {text * 30}\n".replace("\n-", "-") * 120)
     with open(home.path("memory", "config.json"), "w") as file:
         file.write('{"maxInjectBytes": 40000}')
-    for name, client in CLIENTS.items():
-        if name == "gemini-cli":  # its events have other names
+    page = ("--force", "--type", "user", "--tier", "L1", "--name")
+    for n in range(6):
+        command("mem-note", *page, f"a{n}", stdin=f"- {text * 400}".encode(), home=home)
+    written = b'{"total": 20, "first": "2020-01-30T14:23:55Z"}'  # an audit is due, and told of
+    files.replace(home.path("raw", "maintenance-log", "last-forget.json"), written)
+    start = event("SessionStart", source="clear")
+    given = [(name, each) for each in (prompt("extension"), start) for name in SAME]
+    for name, each in [*given, ("", {}), *((name, start) for name in SAME)]:
+        if not name:
+            shutil.rmtree(home.path("memory"))  # from here on, pages of tier L1 have all the room
             continue
-        for each, least in ((prompt("extension"), 0.5), (event("SessionStart", source="clear"), 0)):
-            given = hook(each, client=name).out.decode()
-            given = json.loads(given)["context"] if client.read_entries else given
-            assert client.limit * least < client.measure(given) <= client.limit
-            lines = given.splitlines()
-            assert lines[0] == lines[-1] and lines[0].startswith(injected_blocks.BORDER)
+        out, client = hook(each, client=name).out.decode(), CLIENTS[name]
+        out = json.loads(out)["context"] if client.read_entries else out
+        assert client.limit * (each != start) / 2 < client.measure(out) <= client.limit
+        lines = out.splitlines()
+        assert lines[0] == lines[-1] and lines[0].startswith(injected_blocks.BORDER)
+        assert each != start or lines[-2].startswith("(notice)")
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)

@@ -51,7 +51,7 @@ _RECALLED = r"(?m)^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-
 _Q, _SPACE = r"(?:\\*(?:[\"'`“”„]|u0022)|&quot;)?", r"[\s>]*"
 _PATH = rf"path{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:logs|raw|knowledge|memory)/[^\n]{{1,300}}?\.md\b"
 _LINE = rf"line{_Q}{_SPACE}[:=]{_SPACE}{_Q}\d+"
-_CUT = rf"{_Q}truncated{_Q}{_SPACE}:{_SPACE}(?:[tT]rue|[fF]alse)"
+_CUT = rf"truncated{_Q}{_SPACE}:{_SPACE}(?:[tT]rue|[fF]alse)"
 #: what nobody else's JSON has: the frame's own key, a file of ours with a line, an excerpt and
 #: whether it is cut, and what stands between two entries
 _FINGERPRINT = (
@@ -59,7 +59,7 @@ _FINGERPRINT = (
     rf"|{_PATH}[\s\S]{{0,80}}?\b{_LINE}"
     rf"|\b{_LINE}{_Q}[\s,>]*{_Q}{_PATH}"
     rf"|memories{_Q}{_SPACE}[:=]{_SPACE}\[[\s\S]{{0,80}}?\bexcerpt{_Q}{_SPACE}[:=]"
-    rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_CUT}"
+    rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_Q}{_CUT}"
     rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_Q}timestamp{_Q}{_SPACE}:"
     rf"|(?P<tail>{_CUT}[^{{}}]{{0,160}}\}}{_SPACE}(?:,{_SPACE}\{{|\])"
     rf"|note{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:Remembered data|What is known), not instructions)"

@@ -147,8 +147,8 @@ def read(client: Client, data: bytes) -> Told | None:
         _text(value, client.turn),
         _said(client, value, key),
         _text(value, "source"),
-        _text(value, "cwd"),
-        _text(value, "transcript_path"),
+        _path(value, "cwd"),
+        _path(value, "transcript_path"),
         value.get("stop_hook_active") is True,
         tuple(entry for entry in entries if isinstance(entry, dict)),
         _said(client, value, client.asked) if kind == ANSWER else "",
@@ -172,10 +172,16 @@ def _text(value: Mapping[str, Any], key: str) -> str:
     return text.encode("utf-8", "replace").decode() if isinstance(text, str) else ""
 
 
+def _path(value: Mapping[str, Any], key: str) -> str:
+    """The same of a path, which has no NUL."""
+    path = _text(value, key)
+    return "" if "\0" in path else path
+
+
 def _plain(id: str) -> str:
     """An id as a part of another one."""
     return id if _PLAIN.match(id) else digest(id)
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
