@@ -35,7 +35,7 @@ from math import dist, hypot, sqrt
 from operator import mul, sub
 from typing import Any, BinaryIO, NamedTuple
 
-from ..ground import files, regular
+from ..ground import file_states, files, regular
 
 MAGIC = b"PMcodes1"
 _HEAD, _CRC, _TAIL = struct.Struct("<8sIQd"), struct.Struct("<I"), struct.Struct("<qI")
@@ -127,6 +127,8 @@ class VectorFile:
         self.path, self.token, self.count = path, token, count
         try:
             with regular.open_file(path) as file:
+                #: changes with whatever is written into it, by us or by anybody
+                self.state = repr(file_states.state_of(os.fstat(file.fileno())))
                 self._map(file.fileno(), file.read(_HEAD.size))
         except FileNotFoundError:
             raise Unusable("not there", self) from None
@@ -152,20 +154,16 @@ class VectorFile:
         last = self.count if end is None else end
         return self._mapped[self.start + first * self.record : self.start + last * self.record]
 
-    def id(self, place: int) -> int:
+    def id(self, place: int, *, checked: bool = True) -> int:
         """Of which a record is; 0 when it was taken out."""
         data = self.records(place, place + 1)
         id, checksum = _TAIL.unpack(data[-_TAIL.size :])
-        if id and zlib.crc32(data[:-4]) != checksum:
+        if checked and id and zlib.crc32(data[:-4]) != checksum:
             raise Unusable("damaged", self)
         return id
 
-    def unchecked_id(self, place: int) -> int:
-        data = self.records(place, place + 1)
-        return _TAIL.unpack(data[-_TAIL.size :])[0]
-
     def ids(self) -> "array[int]":
-        """Of all records."""
+        """Of all records; Unusable when one is damaged."""
         return array("q", map(self.id, range(self.count)))
 
 

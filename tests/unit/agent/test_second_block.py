@@ -316,8 +316,9 @@ def test_which_pages_can_be_expanded(library, model, world, ref, refused):
 
 
 def notice(model, number: int = -1) -> str:
-    last = model.messages[number][0]["content"].rsplit("\n\n", 1)[-1]
-    return last if last.startswith("(notice)") else ""
+    *_, notice, day = model.messages[number][0]["content"].split("\n\n")
+    assert day.startswith("Today is ")
+    return notice if notice.startswith("(notice)") else ""
 
 
 @pytest.mark.parametrize(

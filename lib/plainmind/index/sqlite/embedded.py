@@ -112,6 +112,7 @@ def serve(index: IndexFile, model: str) -> None:
         if old not in (None, model):
             vectors.drop_model(db, old)
     vectors.overwrite(index)
+    vectors.settle(index, model)
 
 
 def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:

@@ -91,7 +91,7 @@ class StoredEvidence:
         """(cosine, event) of these places of a scan; what is taken out, or is of no event, is left
         out."""
         assert self._cosines is not None
-        id, cosine = self._cosines.unchecked_id, self._cosines.cosine
+        id, cosine = self._cosines.id, self._cosines.cosine
         return [(cosine(place), event) for place in places if (event := id(place))]
 
     # --- the scope

@@ -18,7 +18,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 14  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 15  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):

@@ -119,7 +119,8 @@ CREATE TABLE vector_files (
     dead       INTEGER NOT NULL, -- of them, that are of no event any more
     fitted     INTEGER NOT NULL, -- vectors that it was fitted to
     error      REAL NOT NULL,    -- no vector is further from its packed form
-    reach      REAL NOT NULL     -- nor is a packed form longer, less the mean of all
+    reach      REAL NOT NULL,    -- nor is a packed form longer, less the mean of all
+    state      TEXT NOT NULL     -- what tells that nobody else wrote into it
 ) WITHOUT ROWID;
 
 -- Records that are of no event any more, and are still to be overwritten.

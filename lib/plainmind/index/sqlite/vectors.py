@@ -32,7 +32,7 @@ EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
 BATCH = 4096  # vectors packed at once; the most that a file is fitted to
 SPARE = 1024  # dead records that a file may have
 
-_FILE = "token, dimensions, records, dead, fitted, error, reach"
+_FILE = "token, dimensions, records, dead, fitted, error, reach, state"
 _HOLES = (
     "INSERT OR IGNORE INTO vector_holes SELECT token, place FROM vectors "
     "JOIN vector_files ON vector_files.model = vectors.model WHERE {} AND place >= 0"
@@ -50,6 +50,7 @@ class _File(NamedTuple):
     fitted: int
     error: float
     reach: float
+    state: str  # of the file as we left it
 
 
 class EventCosines(vector_file.Cosines):
@@ -60,11 +61,9 @@ class EventCosines(vector_file.Cosines):
         super().__init__(file, query, row.error, row.reach)
         self._holes = holes
 
-    def id(self, place: int) -> int:
-        return 0 if place in self._holes else self.file.id(place)
-
-    def unchecked_id(self, place: int) -> int:
-        return 0 if place in self._holes else self.file.unchecked_id(place)
+    def id(self, place: int, *, checked: bool = False) -> int:
+        """Records were checked when somebody else may have written into the file."""
+        return 0 if place in self._holes else self.file.id(place, checked=checked)
 
     def ids(self) -> "array[int]":
         """Of all places, in their order."""
@@ -99,6 +98,8 @@ def scan(index: IndexFile, model: str, query: Sequence[float]) -> EventCosines |
     file = _open(index, row)
     if file.dimensions != len(query):
         raise Unusable("of another length", file)
+    if file.state != row.state:
+        file.ids()
     sql = "SELECT place FROM vector_holes WHERE token = ?"
     return EventCosines(file, query, row, frozenset(chain(*index.db.execute(sql, (row.token,)))))
 
@@ -182,8 +183,10 @@ def overwrite(index: IndexFile) -> None:
             holes = "FROM vector_holes WHERE token = ?"
             some = list(chain(*db.execute(f"SELECT place {holes}", (row.token,))))
             with suppress(Unusable):  # who scans it makes it again
-                path = vector_file.name(index.folder, row.token)
-                vector_file.take_out(VectorFile(path, row.token, row.records), some)
+                there = _open(index, row)
+                vector_file.take_out(there, some)
+                if there.state == row.state:
+                    _keep_state(index, row)
             db.execute(f"DELETE {holes}", (row.token,))
             dead = "UPDATE vector_files SET dead = dead + ? WHERE token = ?"
             db.execute(dead, (len(some), row.token))
@@ -203,6 +206,21 @@ def _list_unclean(index: IndexFile) -> Iterator[_File]:
             or index.db.execute(hole, (row.token,)).fetchone()
         ):
             yield row
+
+
+def settle(index: IndexFile, model: str) -> None:
+    """Look at a file into which somebody else wrote, so that who scans it need not any more."""
+    row = _row(index.db, model)
+    with suppress(Unusable):  # who scans it makes it again
+        if row and (there := _open(index, row)).state != row.state:
+            there.ids()
+            with index.writing():
+                _keep_state(index, row, there.state)
+
+
+def _keep_state(index: IndexFile, row: _File, state: str = "") -> None:
+    state = state or _open(index, row).state
+    index.db.execute("UPDATE vector_files SET state = ? WHERE token = ?", (state, row.token))
 
 
 def count_bytes(index: IndexFile) -> int:
@@ -327,7 +345,7 @@ def _create(index: IndexFile, model: str, least: float) -> _File | None:
         return None
     packing = Packing.of(some, least)
     token = vector_file.create(index.folder, packing)
-    new = _File(token, len(packing.mean), 0, 0, len(some), 0.0, 0.0)
+    new = _File(token, len(packing.mean), 0, 0, len(some), 0.0, 0.0, "")
     marks = ", ".join("?" * len(new))
     db.execute(f"INSERT INTO vector_files (model, {_FILE}) VALUES (?, {marks})", (model, *new))
     return new
@@ -370,9 +388,12 @@ def _write(index: IndexFile, file: _File, rows: Sequence[tuple]) -> _File:
     vector_file.append(path, there.start + file.records * size, b"".join(data))
     dead = file.dead + at - file.records - len(rows)
     sizes = max(file.error, packed.error), max(file.reach, packed.reach)
-    new = _File(file.token, file.dimensions, at, dead, file.fitted, *sizes)
+    new = _File(file.token, file.dimensions, at, dead, file.fitted, *sizes, file.state)
+    if not file.records or there.state == file.state:
+        new = new._replace(state=_open(index, new).state)
     index.db.execute(
-        "UPDATE vector_files SET records = ?, dead = ?, error = ?, reach = ? WHERE token = ?",
-        (new.records, new.dead, *sizes, new.token),
+        "UPDATE vector_files SET records = ?, dead = ?, error = ?, reach = ?, state = ? "
+        "WHERE token = ?",
+        (*new[2:4], *sizes, new.state, new.token),
     )
     return new
