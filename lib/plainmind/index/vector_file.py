@@ -43,6 +43,7 @@ FINE = 254  # a query's second byte is of its first one's step, by this
 ROOM = 1.15  # what is left for vectors that are longer than those a file was made for
 FEW = 512  # vectors that are packed without numpy: importing it takes as long
 CHUNK = 2048  # records that the standard library multiplies at once
+FAR = 1e30  # no sum of products is as great; a float32 may be
 SAMPLE = 4096  # cosines that tell where the best are
 
 
@@ -206,6 +207,7 @@ class Cosines:
     def above(self, cosine: float) -> list[int]:
         """The places of cosines of at least this."""
         least = (cosine - self._more - self._base) / self._scale
+        least = max(-FAR, min(FAR, least))  # vectors that are all alike have next to no scale
         found = _places_above(self._dots, least)
         return [place for place in found if self.cosine(place) >= cosine]
 
