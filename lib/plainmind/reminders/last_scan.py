@@ -52,9 +52,9 @@ def load(path: str) -> LastScan:
     except (ValueError, TypeError, RecursionError):
         return LastScan()
     except OSError:
-        if os.path.isfile(path):
+        if os.path.isfile(path) and not os.path.islink(path):
             raise
-        return LastScan()  # nothing, or a pipe, a folder, a link to a device: `save` makes way
+        return LastScan()  # nothing, or a pipe, a folder, a link: `save` makes way
     good = all(_is_like(value, usual) for value, usual in zip(seen, LastScan(), strict=True))
     return seen if good else LastScan()
 

@@ -18,7 +18,6 @@ FILES = {
     "raw/maintenance-log/nights.json": {"today", "health"},
     "raw/maintenance-log/last-audit.json": {"today", "health", "knowledge"},
     "raw/maintenance-log/recalled-2026-01.jsonl": {"memory"},
-    "remind/seen.json": {"today", "health"},
     "resident/faults.jsonl": {"memory"},
     "work/session-1769779435/infrastructure.json": {"sessions"},
 }

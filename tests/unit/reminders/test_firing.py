@@ -778,12 +778,14 @@ def test_what_the_last_scan_saw_may_be_lost(world, bad):
         os.mkfifo,
         lambda path: os.symlink("/dev/null", path),
         lambda path: os.symlink("seen.json", path),
+        lambda path: os.symlink("../.env", path),
     ],
-    ids=["folder", "pipe", "device", "loop"],
+    ids=["folder", "pipe", "device", "loop", "secret"],
 )
 def test_what_stands_in_its_place_makes_way(world, put):
     world.write(line("tea", id="a"))
     os.mkdir(world.home.path("remind"))
+    files.replace(world.home.path(".env"), b"API_KEY=swordfish4711\n")
     put(world.home.path("remind", "seen.json"))
     assert world.scan() == ["tea"] and world.scan(MINUTE) == []
 
