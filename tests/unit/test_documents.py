@@ -508,8 +508,8 @@ def test_a_hint_with_a_variable_is_noticed():
 
 def test_the_readme_is_short_and_every_command_is_listed():
     assert read("README.md").count("\n") <= 150
-    listed = read("docs/commands.md")
-    assert [command for command in COMMANDS if f"`{command}`" not in listed] == []
+    for page in "README.md", "docs/commands.md":
+        assert [command for command in COMMANDS if f"`{command}`" not in read(page)] == [], page
 
 
 def test_every_promise_of_security_names_tests_that_are_there():
