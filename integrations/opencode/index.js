@@ -18,7 +18,7 @@ import { makeHook } from "../pi/hook.js";
  */
 export default async function plainmind({ client, directory }, given) {
 	const hook = makeHook("opencode", given, (message) => void client.app.log({ body: { service: "plainmind", level: "warn", message } }).catch(() => {}));
-	/** @type {Map<string, { always?: string, at?: string, text?: string, quiet?: boolean, began?: number, child: boolean }>} */
+	/** @type {Map<string, { always?: string, at?: string, text?: string, quiet?: boolean, child: boolean }>} */
 	const sessions = new Map();
 
 	/** @param {string} id */
@@ -26,7 +26,7 @@ export default async function plainmind({ client, directory }, given) {
 		let session = sessions.get(id);
 		if (!session) {
 			const { data } = await client.session.get({ path: { id } }).catch(() => ({ data: undefined }));
-			session = { began: data?.time.created, child: Boolean(data?.parentID) };
+			session = { child: Boolean(data?.parentID) };
 			sessions.set(id, session);
 		}
 		return session;
@@ -37,9 +37,8 @@ export default async function plainmind({ client, directory }, given) {
 	 * @param {string} event
 	 * @param {object} [more]
 	 */
-	async function tell(id, event, more) {
-		const about = { hook_event_name: event, session_id: id, session_started: (await sessionOf(id)).began, cwd: directory };
-		return hook({ ...about, ...more });
+	function tell(id, event, more) {
+		return hook({ hook_event_name: event, session_id: id, cwd: directory, ...more });
 	}
 
 	/**

@@ -116,7 +116,6 @@ export default function plainmind(pi, given) {
 			hook_event_name: event,
 			session_id: session.getSessionId(),
 			transcript_path: session.getSessionFile(),
-			session_started: Date.parse(session.getHeader()?.timestamp ?? "") || undefined,
 			cwd: ctx.cwd,
 		};
 		return hook({ ...about, ...more }, (text) => (ctx.hasUI ? ctx.ui.notify(text, "warning") : console.error(text)));

@@ -103,7 +103,7 @@ def message(id: str, role: str, *parts: dict, **more) -> dict:
 
 def event(name: str, *entries: dict, session: str = "ses_1", **more) -> dict:
     known = {"hook_event_name": name, "session_id": session, "cwd": "/x/My App"}
-    return {**known, "session_started": 1_769_763_600_000, "entries": [*entries], **more}
+    return {**known, "entries": [*entries], **more}
 
 
 def logged(home) -> list[tuple[str, str]]:

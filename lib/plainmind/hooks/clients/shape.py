@@ -13,7 +13,6 @@ An event is a JSON object. Claude Code's shape, which others took over:
 
 What extensions of ours (integrations/) send has the same form, and with it
     "entries"          what is to be kept, as the client itself keeps it: its importer reads it
-    "session_started"  when the session began, in ms; nothing asks for it yet
 """
 
 import hashlib
