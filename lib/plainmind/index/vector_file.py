@@ -36,6 +36,7 @@ from operator import mul, sub
 from typing import Any, BinaryIO, NamedTuple
 
 from ..ground import file_states, files, regular
+from .cache import from_blob
 
 MAGIC = b"PMcodes1"
 _HEAD, _CRC, _TAIL = struct.Struct("<8sIQd"), struct.Struct("<I"), struct.Struct("<qI")
@@ -148,7 +149,7 @@ class VectorFile:
         head = self._mapped[: self.start].tobytes()
         if _CRC.unpack(head[-4:])[0] != zlib.crc32(head[:-4]):
             raise Unusable("damaged", self)
-        self.packing = Packing(_floats(head[_HEAD.size : -4]), step)
+        self.packing = Packing(from_blob(head[_HEAD.size : -4]), step)
 
     def records(self, first: int = 0, end: int | None = None) -> memoryview:
         """The bytes of records, of all of them by default."""
@@ -275,14 +276,6 @@ def take_out(there: VectorFile, places: Sequence[int]) -> None:
 
 def _open_to_write(path: str) -> BinaryIO:
     return open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b")
-
-
-def _floats(data: bytes) -> "array[float]":
-    values = array("f")
-    values.frombytes(data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
 
 
 # --- sums of products
