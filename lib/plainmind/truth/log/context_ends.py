@@ -226,7 +226,7 @@ class ContextEnd:
     def _add(self, id: str, number: int, line: int) -> None:
         assert self._buckets is not None
         key, place = _key(id), number << _LINES | line
-        self._buckets[key[0] % BUCKETS].new += _RECORD.pack(key, place)
+        self._buckets[_bucket_of(key)].new += _RECORD.pack(key, place)
         if self._places is not None:
             self._places.setdefault(key, place)
 
@@ -239,8 +239,11 @@ class ContextEnd:
                 for key, place in _RECORD.iter_unpack(self._records(number)):
                     places.setdefault(key, place)
             self._places = places
-        look = self._places.get if self._places is not None else self._look_up
-        found = {id: look(key) for id, key in keys.items()}
+        if self._places is not None:
+            found = {id: self._places.get(key) for id, key in keys.items()}
+        else:
+            records = {at: self._records(at) for at in set(map(_bucket_of, keys.values()))}
+            found = {id: _look_up(key, records[_bucket_of(key)]) for id, key in keys.items()}
         return {id: place for id, place in found.items() if place is not None}
 
     def _grown(
@@ -259,13 +262,6 @@ class ContextEnd:
             for key, place in _RECORD.iter_unpack(data):
                 places.setdefault(key, place)
         return places if self._buckets else None
-
-    def _look_up(self, key: bytes) -> int | None:
-        data, at = self._records(key[0] % BUCKETS), -1
-        while (at := data.find(key, at + 1)) >= 0:
-            if at % _RECORD.size == 0:
-                return _RECORD.unpack_from(data, at)[1]
-        return None
 
     def _records(self, number: int) -> bytes:
         assert self._buckets is not None
@@ -333,6 +329,18 @@ def find_end(path: str) -> WindowEnd:
 
 def _key(id: str) -> bytes:
     return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _bucket_of(key: bytes) -> int:
+    return key[0] % BUCKETS
+
+
+def _look_up(key: bytes, records: bytes) -> int | None:
+    at = -1
+    while (at := records.find(key, at + 1)) >= 0:
+        if at % _RECORD.size == 0:
+            return _RECORD.unpack_from(records, at)[1]
+    return None
 
 
 def _scan(path: str, at: int, line: int) -> Iterator[events.RawEvent]:

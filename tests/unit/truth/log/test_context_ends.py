@@ -181,6 +181,16 @@ def test_what_an_append_reads_does_not_grow_with_the_context(home, monkeypatch):
     assert list(verify.verify_windows(home, [])) == []
 
 
+def test_a_bucket_is_read_once_for_a_batch(home, monkeypatch):
+    Log(home).append(CONTEXT, drafts(*map(str, range(40))), NOW)
+    read, records = list[int](), context_ends.ContextEnd._records
+    count = lambda end, number: read.append(number) or records(end, number)
+    monkeypatch.setattr(context_ends.ContextEnd, "_records", count)
+    Log(home).append(CONTEXT, drafts(*map(str, range(20, 60))), NOW)
+    assert sorted(read) == [0, 1, 2, 3]
+    assert len(standing(home)) == 60
+
+
 def test_a_place_that_cannot_be_written_costs_no_event(home):
     os.makedirs(os.path.dirname(folder(home)))
     with open(folder(home), "w") as file:
