@@ -11,6 +11,9 @@
 import { escape } from "../pi/border.js";
 import { makeHook } from "../pi/hook.js";
 
+/** ms to wait at most, once a session, for opencode to ask for its title */
+const TITLE = 1000;
+
 /**
  * @param {PluginInput} input
  * @param {{ command?: string[], timeout?: number }} [given]
@@ -20,6 +23,19 @@ export default async function plainmind({ client, directory }, given) {
 	const hook = makeHook("opencode", given, (message) => void client.app.log({ body: { service: "plainmind", level: "warn", message } }).catch(() => {}));
 	/** @type {Map<string, { always?: string, at?: string, text?: string, quiet?: boolean, child: boolean }>} */
 	const sessions = new Map();
+	/** @type {Map<string, { asked: Promise<void>, tell: () => void }>} */
+	const titles = new Map();
+
+	/** @param {string} id */
+	function titleOf(id) {
+		let title = titles.get(id);
+		if (!title) {
+			let tell = () => {};
+			const asked = /** @type {Promise<void>} */ (new Promise((go) => (tell = go)));
+			titles.set(id, (title = { asked, tell }));
+		}
+		return title;
+	}
 
 	/** @param {string} id */
 	async function sessionOf(id) {
@@ -64,10 +80,19 @@ export default async function plainmind({ client, directory }, given) {
 			session.text = await tell(message.sessionID, "UserPromptSubmit", { prompt, prompt_id: message.id, entries: [{ info: message, parts }] });
 		},
 
+		// a request for a title has its messages by now
+		"chat.params": async ({ sessionID, agent }) => {
+			if ((/** @type {any} */ (agent).name ?? agent) === "title") titleOf(sessionID).tell();
+		},
+
 		// what stands in the list goes into the request, and is not stored; the messages themselves are also elsewhere.
-		// The one who asks for a title takes the first of them from the same list, and has begun, but not yet looked
+		// The one who asks for a title, beside the first request, takes the first of them from the same list
 		"experimental.chat.messages.transform": async (_input, { messages }) => {
-			await new Promise((go) => setTimeout(go, 1));
+			if (messages.filter(({ info }) => info.role === "user").length === 1) {
+				const title = titleOf(messages[0].info.sessionID);
+				setTimeout(title.tell, TITLE); // there may be one already
+				await title.asked;
+			}
 			const session = sessions.get(messages[0]?.info.sessionID);
 			const told = session && !session.child && !session.quiet;
 			const first = messages.findIndex(({ info }) => info.role === "user");
@@ -96,7 +121,10 @@ export default async function plainmind({ client, directory }, given) {
 				if (session.child) return;
 				await hand(id, "PostCompact");
 				session.always = await tell(id, "SessionStart", { source: "compact" });
-			} else if (event.type === "session.deleted") sessions.delete(event.properties.info.id);
+			} else if (event.type === "session.deleted") {
+				sessions.delete(event.properties.info.id);
+				titles.delete(event.properties.info.id);
+			}
 		},
 	};
 }

@@ -1,6 +1,7 @@
 """The real pi (PLAINMIND_PI, or 'pi' on the path), offline, with a model server of this machine:
 the file that mem-hook installs, and the package with its skills."""
 
+import glob
 import json
 import os
 import shutil
@@ -143,6 +144,7 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
     pi, model, hook, home, command
 ):
     assert hook("--install", client="pi").code == 0
+    sessions = os.path.join(pi.env["HOME"], ".pi", "agent", "sessions")
     function = {"name": "bash", "arguments": json.dumps({"command": "echo April"})}
     call = {"index": 0, "id": "c1", "type": "function", "function": function}
     model.answers = [{"content": "I look.", "tool_calls": [call]}]
@@ -155,7 +157,10 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
         assert FACT in pi.users()[-1].split(injected_blocks.MEMORIES)[1]
         talk.do("fork", entryId=talk.do("get_fork_messages")["messages"][-1]["entryId"])
         talk.say("And the next one?")
-    assert pi.run("-p", "--continue", "And then?") == "Heard.\n"
+    last = max(
+        glob.glob(f"{sessions}/*/*.jsonl"), key=os.path.basename
+    )  # --continue may take the other
+    assert pi.run("-p", "--session", last, "And then?") == "Heard.\n"
     pi.run("-p", QUESTION)
     (asked,) = pi.users()
     border, note, marker, block, closing, empty, prompt = asked.split("\n")
@@ -173,7 +178,6 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
     ]  # fmt: skip
     assert len(os.listdir(home.path("raw", "compaction"))) == 1
     # what is put into requests is in none of pi's files, and an import adds nothing
-    sessions = os.path.join(pi.env["HOME"], ".pi", "agent", "sessions")
     lines = command("mem-import", "--from", "pi", sessions, home=home)
     assert len(lines.splitlines()) == 14 and b"INJECTED" not in lines
     assert command("mem-append", "--jsonl", stdin=lines, home=home) == b""
