@@ -246,6 +246,8 @@ def measure(name: str, floor: Cost) -> None:
             [f"{BIN}/mem-append", "--context", "discord-thread/1", "--role", "user"], env, b"hello"
         )
         line("mem-append", append, floor, f"floor + {append.cpu - floor.cpu:.0f} ms")
+        show = [f"{BIN}/mem-show", _middle_event(home)]
+        line("mem-show, one event of the window", cost(show, env), floor)
         fill_cache(home, env)
         embed = cost([f"{BIN}/mem-embed"], env, runs=1)
         line(
@@ -390,6 +392,16 @@ def _logs(home: str) -> int:
         for folder, _, names in os.walk(os.path.join(home, "logs"))
         for name in names
     )
+
+
+def _middle_event(home: str) -> str:
+    """A reference in the middle of the context that all is appended to."""
+    from plainmind.ground.paths import Home
+    from plainmind.truth.log import reader
+
+    path = next(reader.list_windows(Home(home), "discord-channel/bench"))
+    blocks = reader.read_window(Home(home), path).blocks()
+    return f"{path}:{blocks[len(blocks) // 2].line}"
 
 
 def main() -> None:

@@ -19,10 +19,11 @@ def show(
     if page_files.place_of(home, named.path):
         yield page_files.render_page(home, named.path, parsed=parsed)
         return
-    window = reader.read_window(home, named.path)
     if whole or not named.line:
+        window = reader.read_window(home, named.path)
         events = window.blocks()
     else:
+        window = reader.read_part(home, *named, around)
         events = reader.find_around(window, named.line, named.end_line, around)
     for event in events:
         record = window.event(event).record() if parsed else {}

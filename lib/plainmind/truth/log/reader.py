@@ -3,17 +3,21 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ...formats import reference
 from ...formats.log import event as events
-from ...ground import files
+from ...ground import files, regular
 from ...ground.errors import BadData, NoInput
 from ...ground.paths import Home, window_sort_key
 
+_HEADER = b"\n## "  # no line of a body begins so
+_PIECE = 1 << 17  # bytes in which lines are counted at a time
+_NEAR = 1 << 14  # bytes before and after a line that are parsed first
+
 
 class Window(NamedTuple):
-    """One window's bytes, parsed. `path` is relative to the home."""
+    """One window's bytes, or a part of them, parsed. `path` is relative to the home."""
 
     path: str
     context: str
@@ -27,7 +31,7 @@ class Window(NamedTuple):
         return events.decode(block, self.path, self.context)
 
     def text(self, block: events.RawEvent) -> bytes:
-        """The event as it stands in the file, without the blank line after it."""
+        """The event as it stands, without the blank line after it."""
         return self.data[block.offset : block.end - 1]
 
 
@@ -39,19 +43,71 @@ def context_of(path: str) -> str:
 def read_window(home: Home, path: str) -> Window:
     """A window by its path: absolute, relative to the home, or to the working directory. NoInput,
     NotPermitted; BadData for what is not one."""
+    part, file = _open(home, path)
+    with file:
+        data = file.read()
+    return Window(part, context_of(part), data, events.scan(data))
+
+
+def read_part(home: Home, path: str, line: int, end_line: int, margin: int = 0) -> Window:
+    """The part of a window that has the events from one line to another, and at least `margin`
+    events before and after, if there are so many. Nothing else is parsed; of what stands before,
+    the lines are counted. As read_window."""
+    part, file = _open(home, path)
+    with file:
+        at, near, size = _find_line(file, line), _NEAR, os.fstat(file.fileno()).st_size
+        while at >= 0:
+            start, end = max(0, at - near), min(at + near, size)
+            file.seek(start)
+            data, is_end = file.read(end - start), end == size
+            # whole events: from one header to another
+            first = data.find(_HEADER) + 1 if start else 0
+            last = len(data) if is_end else data.rfind(_HEADER) + 1
+            near *= 8
+            if (start and not first) or first > at - start or (last <= at - start and not is_end):
+                continue
+            number = line - data.count(b"\n", first, at - start)
+            data = data[first:last]
+            found = Window(part, context_of(part), data, events.scan(data, number))
+            before = sum(block.end_line < line for block in found.blocks())
+            after = sum(block.line > end_line for block in found.blocks())
+            is_whole = is_end or number + data.count(b"\n") > end_line and after >= margin
+            if is_whole and (not start or before >= margin):
+                return found
+    return Window(part, context_of(part), b"", [])
+
+
+def _open(home: Home, path: str) -> tuple[str, BinaryIO]:
+    """A window's path relative to the home, and its file."""
     part = home.find(path)
     pieces = part.split(os.sep)
     if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
         raise _describe(home, path, part)
     try:
-        data = files.read(home.path(part))
+        return part, regular.open_file(home.path(part))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NoInput(f"no such window: '{path}'", cure="see 'mem-log'") from None
     except OSError as error:
         if error.errno == errno.EINVAL:
             raise NoInput(f"not a window, but a pipe or a device: '{path}'") from None
         raise files.to_failure(error) from None
-    return Window(part, context_of(part), data, events.scan(data))
+
+
+def _find_line(file: BinaryIO, line: int) -> int:
+    """The offset at which a line begins; -1 when the file has fewer."""
+    at, left = 0, line - 1
+    while left > 0:
+        if not (piece := file.read(_PIECE)):
+            return -1
+        count = piece.count(b"\n")
+        if count < left:
+            at, left = at + len(piece), left - count
+            continue
+        end = 0
+        for _ in range(left):
+            end = piece.index(b"\n", end) + 1
+        return at + end
+    return at
 
 
 def _describe(home: Home, path: str, part: str) -> BadData:
@@ -94,7 +150,7 @@ def find_run(home: Home, path: str, line: int, owns: Callable[[Any], bool]) -> i
 def read_event(home: Home, text: str) -> events.Event:
     """The one event a reference points at (or into)."""
     ref = reference.parse(text)
-    opened = read_window(home, ref.path)
+    opened = read_part(home, ref.path, ref.line, ref.line)
     return opened.event(find_events(opened, ref.line, ref.line)[0])
 
 
