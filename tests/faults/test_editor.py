@@ -3,10 +3,10 @@ lines are deleted.
 
 Not one line of theirs is lost: it is in the file, or in a conflict file beside it. What they never
 touched is what it was, byte for byte, and the link, the mode and the owner stay. The same check
-sees lines being lost when the file is merely replaced.
+sees lines being lost when the file is merely replaced. In which order their steps and ours follow
+each other is the machine's affair here; test_interleaving has all orders.
 """
 
-import multiprocessing
 import os
 import stat
 import time
@@ -14,8 +14,9 @@ from itertools import count
 from typing import NamedTuple
 
 import pytest
+from person import Person
 from plainmind.formats.reminder import reminder
-from plainmind.ground import exchange, files
+from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy
 from plainmind.ground.settings import Settings
@@ -23,14 +24,13 @@ from plainmind.memory import Memory
 from plainmind.memory.resident import writing
 from plainmind.reminders import file
 from plainmind.truth.resident import journal
-from scene import PATIENCE, THOROUGH
+from scene import THOROUGH
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
-fork = multiprocessing.get_context("fork")
-
-LINES = 2400 if THOROUGH else 240  # of a person at least, while so many are deleted:
-DELETIONS = LINES // 20
+LINES = 2400 if THOROUGH else 240  # of a person, while so many are deleted:
+REST = 20
+DELETIONS = LINES // REST
 TOP = (
     "\ufeff# Mine\r\n- [ ] buy milk\r\n\ttabs\t \n"
     '- [x] date=2026-03-29 time=01:30 recur=none msg="a" id=x\n'
@@ -60,53 +60,36 @@ def by_rename(path: str, data: bytes) -> None:
     os.rename(path + "~", path)
 
 
-def edit(path: str, save, saved, enough) -> None:
+def edit(path: str, save, n: int) -> None:
     """The person: reads what is there, writes one more line of theirs, now and then a reminder, and
-    saves; keeps nothing in mind, so that what is lost once stays lost. So often at least, and until
-    there was a race; after that less and less often, as no machine wins one against a file that
-    grows faster than it is read."""
-    for n in count():
-        if n >= LINES and enough.is_set():
-            return
-        there, since = b"", 0.0
-        while (
-            time.monotonic() - since > exchange.SETTLING / 3
-        ):  # held up by the machine, they look again
-            since = time.monotonic()
-            there = files.read(path).removesuffix(END)
-        save(path, there + mine(n) + (fired(n) if n % 3 == 0 else b"") + END)
-        saved.value = n + 1
-        time.sleep((n * 7 % 5) / 1000 * (1 + n // LINES) ** 2)
+    saves; keeps nothing in mind, so that what is lost once stays lost."""
+    there = files.read(path).removesuffix(END)
+    save(path, there + mine(n) + (fired(n) if n % 3 == 0 else b"") + END)
 
 
 class Outcome(NamedTuple):
-    saved: int  # lines, by them
-    deleted: int  # while they were saving
+    deleted: int
     refused: int
     lost: list[int]  # lines of theirs that are nowhere
     conflicts: int
     data: bytes
 
 
-def race(home, path: str, save, delete, wanted: int = DELETIONS) -> Outcome:
-    """Delete fired lines, one after another, until the person has saved all of theirs: as many as
-    are `wanted`, however slow the machine is, as long as it goes on."""
+def race(path: str, save, delete, monkeypatch) -> Outcome:
+    """Delete fired lines, one after another, until the person has saved all of theirs."""
     real = os.path.realpath(path)
-    saved, enough = fork.Value("i", 0), fork.Event()
-    person = fork.Process(target=edit, args=(real, save, saved, enough))
-    person.start()
-    last = time.monotonic()
-    deleted = refused = 0
-    while person.is_alive():
+    person = Person(lambda n: edit(real, save, n), LINES, REST)
+    refused = 0
+
+    def change() -> int:
+        nonlocal refused
         try:
-            if gone := delete(home, path):
-                deleted, last = deleted + gone, time.monotonic()
+            return delete(person)
         except Busy:
             refused += 1
-        if deleted >= wanted or time.monotonic() > last + 10 * PATIENCE:
-            enough.set()
-    person.join(120)
-    assert person.exitcode == 0 and saved.value >= LINES
+            return 0
+
+    deleted = person.work_beside(change, monkeypatch)
     folder, name = os.path.split(real)
     beside = [other for other in os.listdir(folder) if other not in (name, "config.json")]
     assert [other for other in beside if "(conflict " not in other] == [], (
@@ -117,8 +100,8 @@ def race(home, path: str, save, delete, wanted: int = DELETIONS) -> Outcome:
         for other in [name, *beside]
         for row in files.read(os.path.join(folder, other)).splitlines(keepends=True)
     }
-    lost = [n for n in range(saved.value) if mine(n) not in rows]
-    return Outcome(saved.value, deleted, refused, lost, len(beside), files.read(real))
+    lost = [n for n in range(LINES) if mine(n) not in rows]
+    return Outcome(deleted, refused, lost, len(beside), files.read(real))
 
 
 def by_exchange(home, path: str) -> int:
@@ -134,13 +117,13 @@ def by_exchange(home, path: str) -> int:
     return len(gone) if done.identity else 0
 
 
-def by_replacing(home, path: str) -> int:
+def by_replacing(person: Person, path: str) -> int:
     """What must not be done: read, change, rename."""
     data = files.read(path)
-    found = [r for r in reminder.parse(data).reminders if r.msg.startswith("fired")][:1]
-    time.sleep(0.01)  # however fast the machine is
-    files.replace(os.path.realpath(path), reminder.remove(data, found), mode=0o640)
-    return len(found)
+    person.wait_for_save()
+    with person.reading:  # else their next save brings back what this one loses
+        files.replace(os.path.realpath(path), data, mode=0o640)
+    return 1
 
 
 @pytest.fixture
@@ -158,21 +141,18 @@ def path(home, tmp_path) -> str:
 
 
 @pytest.mark.parametrize("save", [in_place, by_rename])
-def test_no_line_of_a_person_is_lost(home, path, save):
+def test_no_line_of_a_person_is_lost(home, path, save, monkeypatch):
     owner = os.stat(path).st_uid, os.stat(path).st_gid
-    outcome = race(home, path, save, by_exchange)
+    outcome = race(path, save, lambda person: by_exchange(home, path), monkeypatch)
     print(
-        f"{outcome.saved} lines: {outcome.deleted} deletions, {outcome.refused} put off, "
+        f"{LINES} lines: {outcome.deleted} deletions, {outcome.refused} put off, "
         f"{outcome.conflicts} conflict files"
     )
-    assert outcome.lost == []
-    assert outcome.deleted >= DELETIONS, (
-        f"there was no race: {outcome.deleted} deleted, {outcome.refused} put off"
-    )
+    assert outcome.lost == [] and outcome.deleted >= DELETIONS
     assert outcome.data.startswith(TOP) and outcome.data.endswith(END)
     rows = outcome.data[len(TOP) : -len(END)].splitlines(keepends=True)
     theirs = [row for row in rows if row.startswith(b"line ")]
-    written = range(outcome.saved)
+    written = range(LINES)
     assert theirs == [mine(n) for n in written if mine(n) in theirs], "out of order, or twice"
     assert set(rows) - set(theirs) <= {fired(n) for n in written}, (
         "a line that is neither theirs nor ours"
@@ -183,7 +163,7 @@ def test_no_line_of_a_person_is_lost(home, path, save):
 
 
 @pytest.mark.parametrize("save", [in_place, by_rename])
-def test_an_index_that_a_person_edits_loses_nothing_to_a_flush(home, save):
+def test_an_index_that_a_person_edits_loses_nothing_to_a_flush(home, save, monkeypatch):
     """All of their lines are there, and no bullet of ours twice."""
     path = home.path("memory/MEMORY.md")
     os.makedirs(os.path.dirname(path))
@@ -193,12 +173,12 @@ def test_an_index_that_a_person_edits_loses_nothing_to_a_flush(home, save):
     memory = Memory(home, Environment(), Settings("", "", lambda name: ""), lambda: 0, str)
     numbers = count()
 
-    def add(home, path: str) -> int:
+    def add(person: Person) -> int:
         if not journal.read(home).staged:  # put off: it is tried again
             writing.stage(memory, None, "global", f"ours {next(numbers)}")
         return len(writing.flush(memory).committed)
 
-    outcome = race(home, path, save, add)
+    outcome = race(path, save, add, monkeypatch)
     writing.flush(memory)
     assert outcome.lost == [] and outcome.deleted >= DELETIONS
     # who saves what they read before ours was there takes it out; nobody puts it in twice
@@ -209,7 +189,14 @@ def test_an_index_that_a_person_edits_loses_nothing_to_a_flush(home, save):
 
 
 @pytest.mark.parametrize("save", [in_place, by_rename])
-def test_the_race_sees_lines_that_are_lost(home, path, save):
+def test_the_race_sees_lines_that_are_lost(home, path, save, monkeypatch):
     """The same with a file that is merely replaced: what was saved between the reading and the
     renaming is gone."""
-    assert any(race(home, path, save, by_replacing, 1).lost for _ in range(10))
+    done: list[int] = []
+
+    def replace_once(person: Person) -> int:
+        time.sleep(0.001)
+        done.append(1 if done else by_replacing(person, path))
+        return 1
+
+    assert race(path, save, replace_once, monkeypatch).lost

@@ -404,16 +404,20 @@ def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
 
 
 def test_without_the_lock_this_would_fail(home, monkeypatch):
-    """The control: the same processes, and a lock that everybody has at once."""
-    monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
+    """The control: two find the same end of the window before either has written."""
     Log(home).append(CONTEXT, [EventDraft(NOW, "user", "before", {})], NOW)
+    both, append = fork.Barrier(2), files.append
 
-    def work(number: int) -> list[str]:
-        log = Log(home)
-        return [
-            log.append(CONTEXT, [EventDraft(NOW, "user", content(number, n), {})], NOW)[0].ref
-            for n in range(EVENTS)
-        ]
+    def append_together(path: str, data: bytes, **more) -> int:
+        if path == home.path(WINDOW):
+            both.wait(60)
+        return append(path, data, **more)
 
-    refs = [ref for mine in together(work, PROCESSES) for ref in mine]
-    assert len(set(refs)) < len(refs) or list(verify.verify_windows(home, [])) != []
+    monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
+    monkeypatch.setattr(files, "append", append_together)
+
+    def work(number: int) -> str:
+        return Log(home).append(CONTEXT, [EventDraft(NOW, "user", "at once", {})], NOW)[0].ref
+
+    one, other = together(work, 2)
+    assert one == other and list(verify.verify_windows(home, [])) != []
