@@ -100,8 +100,10 @@ class RequestBuilder:
         self.tools_left_out = [*log.tools_left_out, *more]
         # what the prompt shows is not recalled as well
         line = log.attempt.line if log.attempt else 0
-        lines = [line for line in (line, *(e.line for e in history[:1])) if line]
-        scope = Scope(shown=(log.window, min(lines)) if log.window and lines else None)
+        shown = {event.path: event.line for event in reversed(history)}
+        if line:
+            shown[log.window] = min(line, shown.get(log.window, line))
+        scope = Scope(shown=tuple(shown.items()))
         told = None
         if counted and self.context and not self.memory.dry:
             told = f"{log.window}:{line}" if line else ""

@@ -1,10 +1,12 @@
 """A user's message, and what the logs of its context say of it when a turn begins: the history,
 earlier attempts.
 
-The folder of the context is listed once, and each window is read at most once. Only reads.
+Each window is read at most once; history is that of the current one, and of those that it goes on
+from (reader.read_conversation). Only reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..formats.log.event import Event, RawEvent, render_meta
@@ -82,9 +84,9 @@ def render_notes(marks: dict[str, Any]) -> str:
 
 class TurnLog(NamedTuple):
     window: str = ""  # path of the current window; '' when there is none
-    history: Sequence[Event] = ()  # events of other turns that the prompt shows
+    history: Sequence[Event] = ()  # events of other turns that the prompt shows, by time
     attempt: Attempt | None = None  # None when the message is not in the logs
-    left_out: int = 0  # events of the window that are not in `history`
+    left_out: int = 0  # events of the conversation that are not in `history`
     tools_left_out: Sequence[RawEvent] = ()  # those of them that are a command and its result
 
 
@@ -93,32 +95,41 @@ def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog
 
     A retry may have gone on in a later window than the one that has the message.
     """
-    paths = [f"logs/{context}/{name}" for name in home.list_windows(context)]
-    if not paths:
+    windows = reader.read_conversation(home, context)
+    if not windows:
         return TurnLog()
-    current = reader.read_window(home, paths[-1])
-    events = _events_with_id(current, message)
+    known = {window.path: _events_with_id(window, message) for window in windows}
     # what this turn did before it was cut off is shown anyway, and moves no history out
-    own = {e.line for e in events if message.is_logged_as(e) or message.is_marked_on(e)}
-    blocks = [block for block in current.blocks() if block.line not in own]
+    own = {
+        (e.path, e.line)
+        for e in chain(*known.values())
+        if message.is_logged_as(e) or message.is_marked_on(e)
+    }
+    ordered = reader.order_by_time(window.blocks() for window in windows)
+    places = [
+        (windows[at], one) for _, at, one in ordered if (windows[at].path, one.line) not in own
+    ]
+    blocks = [block for _, block in places]
     first = prompt.find_first_shown(blocks, budget)
     return TurnLog(
-        paths[-1],
-        [current.event(block) for block in blocks[first:]],
-        _find_attempt(home, paths, events, message) if message.id else None,
+        windows[-1].path,
+        [window.event(block) for window, block in places[first:]],
+        _find_attempt(home, context, known, message) if message.id else None,
         first,
         [block for block in blocks[:first] if block.role == "tool"],
     )
 
 
 def _find_attempt(
-    home: Home, paths: list[str], events: list[Event], message: UserMessage
+    home: Home, context: str, known: Mapping[str, list[Event]], message: UserMessage
 ) -> Attempt | None:
-    """`events` are those of the last of the windows that have the message's id in their header."""
+    """`known`: the events that have the message's id in their header, of windows that were read."""
     done: list[Event] = []
     failure = ""
+    paths = [f"logs/{context}/{name}" for name in home.list_windows(context)]
     for path in reversed(paths):
-        if path != paths[-1]:
+        events = known.get(path)
+        if events is None:
             if message.id_in_header not in files.read(home.path(path)):
                 continue
             events = _events_with_id(reader.read_window(home, path), message)

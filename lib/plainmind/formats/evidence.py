@@ -21,15 +21,15 @@ QUESTION = 8  # added to the kind of an event that ends with a question mark
 
 
 class Scope(NamedTuple):
-    """Which events may be recalled. `context` may be a surface alone; times in ms; `shown` is
-    (window path, line): what stands there or later is shown already."""
+    """Which events may be recalled. `context` may be a surface alone; times in ms; `shown` has
+    (window path, line): what stands there, or later in the window, is shown already."""
 
     context: str | None = None
     not_window: str | None = None
     since: int | None = None
     until: int | None = None
     roles: tuple[str, ...] = ()
-    shown: tuple[str, int] | None = None
+    shown: tuple[tuple[str, int], ...] = ()
     skip_models: tuple[str, ...] = ()
 
     def skips(self, model: str) -> bool:

@@ -203,10 +203,10 @@ class HookCall:
         share = share._replace(measure=self.client.measure, mask=self.session.env.mask)
         scope, counted = Scope(), None
         if self.client.as_imported and (window := self.session.home.current_window(self.context)):
-            scope = Scope(shown=(window, 1))
+            scope = Scope(shown=((window, 1),))
         elif message:
             first = reader.find_run(self.session.home, message.path, message.line, self.told.owns)
-            scope, counted = Scope(shown=(message.path, first)), message.ref
+            scope, counted = Scope(shown=((message.path, first),)), message.ref
         blocks = moments.remember(self.memory, self.told.text, scope, share, counted=counted)
         blocks = [self.session.env.mask(block) for block in blocks]  # titles, names of authors
         while sum(map(self.client.measure, blocks)) > room:  # a block for each budget was too long

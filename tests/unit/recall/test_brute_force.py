@@ -294,11 +294,7 @@ def in_scope(event: Logged, scope: Scope) -> bool:
     return (
         is_within(event.context, scope.context)
         and event.path != scope.not_window
-        and not (
-            scope.shown is not None
-            and event.path == scope.shown[0]
-            and event.line >= scope.shown[1]
-        )
+        and not any(event.path == path and event.line >= line for path, line in scope.shown)
         and (scope.since is None or event.time >= scope.since)
         and (scope.until is None or event.time <= scope.until)
         and (not scope.roles or event.role in scope.roles)
@@ -320,7 +316,7 @@ def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
         "window": Scope(not_window=one.path),
         "times": Scope(since=one.time - 30 * clock.DAY, until=one.time),
         "roles": Scope(roles=(one.role, "user")),
-        "shown": Scope(shown=(one.path, one.line)),
+        "shown": Scope(shown=((one.path, one.line),)),
         "models": Scope(skip_models=("embedded",)),
     }[kind]
 

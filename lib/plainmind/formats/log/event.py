@@ -7,6 +7,8 @@ r"""The event log: Markdown that no content can break.
     > It hangs.
 
 A file is a window. Its title line names the context and the time at which the window was started.
+In a memory that several machines share (mem-sync) it goes on with ` on HOST`, and, unless somebody
+began the window by hand (mem-new), with `, going on`: it carries on what was said before it.
 An event is a header line, a body, and an empty line. The header gives the time, the role (user,
 agent, tool or system), `n`, the number of lines in the body, `h`, the digest, and, if there is any,
 metadata: a JSON object on the same line. Every line of the body begins with `>`.
@@ -46,7 +48,10 @@ _UNSAFE = re.compile(
 _ESCAPABLE = _UNSAFE.pattern + r"|\\"
 _ESCAPE = re.compile(r"\\(\\|!|r|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
-_TITLE = re.compile(rb"# ([a-z][a-z0-9-]*/[a-z0-9_-]+) (\d{8}T\d{6}Z(?:_\d{4,})?)\n\n")
+_TITLE = re.compile(
+    rb"# ([a-z][a-z0-9-]*/[a-z0-9_-]+) (\d{8}T\d{6}Z(?:_\d{4,})?)"
+    rb"(?: on ([a-z0-9][a-z0-9.-]{0,62})(, going on)?)?\n\n"
+)
 # possessive: without it a body of a million lines costs a third of a gigabyte to match
 _EVENT = re.compile(
     rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(0|[1-9]\d*)( esc)?"
@@ -107,6 +112,21 @@ class Gap(NamedTuple):
         return f"line {self.line}" if one else f"lines {self.line}-{self.end_line}"
 
 
+class Title(NamedTuple):
+    """What a window's first line says. `host`: of the machine that began it, '' where one machine
+    has the memory. `goes_on`: it carries on the conversation of the windows before it."""
+
+    context: str
+    stamp: str
+    host: str = ""
+    goes_on: bool = False
+
+    @property
+    def line(self) -> str:
+        host = f" on {self.host}" if self.host else ""
+        return f"# {self.context} {self.stamp}{host}{', going on' * self.goes_on}"
+
+
 class Tail(NamedTuple):
     """What the end of a window means to the next event."""
 
@@ -115,18 +135,25 @@ class Tail(NamedTuple):
     closing: bytes  # what ends the torn lines, so that the next event stands alone
 
 
-def render_title(context: str, stamp: str) -> bytes:
-    return f"# {context} {stamp}\n\n".encode()
+def render_title(context: str, stamp: str, host: str = "", goes_on: bool = False) -> bytes:
+    return f"{Title(context, stamp, host, goes_on).line}\n\n".encode()
 
 
-def parse_title(data: bytes) -> tuple[str, str] | None:
-    """(context, stamp) of the title that `data` starts with."""
+def parse_title(data: bytes) -> Title | None:
+    """The title that `data` starts with."""
     match = _TITLE.match(data)
-    return (match[1].decode(), match[2].decode()) if match else None
+    if not match:
+        return None
+    context, stamp, host, goes_on = match.groups(b"")
+    return Title(context.decode(), stamp.decode(), host.decode(), bool(goes_on))
 
 
-def first_digest(context: str, stamp: str) -> str:
-    return f"# {context} {stamp}"
+def first_digest(context: str, stamp: str, data: bytes = b"") -> str:
+    """What the first event chains on: the title that a window's bytes begin with, if it is this
+    window's; else the one it would have."""
+    title = parse_title(data)
+    plain = Title(context, stamp)
+    return title.line if title and title[:2] == plain[:2] else plain.line
 
 
 def render(
@@ -224,7 +251,7 @@ def read_tail(data: bytes, line: int, context: str, stamp: str) -> Tail | None:
     last = next((entry for entry in reversed(entries) if isinstance(entry, RawEvent)), None)
     if last is None and parse_title(data) is None and data:
         return None
-    digest = last.digest if last else first_digest(context, stamp)
+    digest = last.digest if last else first_digest(context, stamp, data)
     torn = entries[-1] if entries and isinstance(entries[-1], Gap) else None
     return Tail(digest, torn, _closing(data[torn.offset :]) if torn else b"")
 

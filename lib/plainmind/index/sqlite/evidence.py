@@ -107,7 +107,7 @@ class StoredEvidence:
 
     def is_shown(self, event: int) -> bool:
         window = event >> BITS
-        return window == self._banned or window == self._shown[0] and event >= self._shown[1]
+        return window == self._banned or event >= self._shown.get(window, event + 1)
 
     @cached_property
     def _windows(self) -> AbstractSet[int] | None:
@@ -123,15 +123,15 @@ class StoredEvidence:
         return events.window_id(self._db, path) if path else None
 
     @cached_property
-    def _shown(self) -> tuple[int | None, int]:
-        """A window, and its first event that is shown."""
-        path, line = self._scope.shown or ("", 0)
-        window = events.window_id(self._db, path) if path else None
-        if window is None:
-            return None, 0
-        first, last = bounds(window)
-        sql = "SELECT coalesce(min(id), ?) FROM events WHERE id BETWEEN ? AND ? AND line >= ?"
-        return window, self._db.execute(sql, (last + 1, first, last, line)).fetchone()[0]
+    def _shown(self) -> dict[int, int]:
+        """Windows, and the first event of each that is shown."""
+        found = {}
+        for path, line in self._scope.shown:
+            if (window := events.window_id(self._db, path)) is not None:
+                first, last = bounds(window)
+                sql = "SELECT min(id) FROM events WHERE id BETWEEN ? AND ? AND line >= ?"
+                found[window] = self._db.execute(sql, (first, last, line)).fetchone()[0] or last + 1
+        return found
 
     def skipped(self, first: int, end: int) -> set[int]:
         sql = "SELECT id FROM events WHERE model > 0 AND model = ? AND id BETWEEN ? AND ?"

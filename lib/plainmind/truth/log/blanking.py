@@ -63,7 +63,7 @@ def find_targets(opened: reader.Window, line: int, end_line: int) -> list[Target
 def with_previous(opened: reader.Window) -> Iterator[tuple[events.RawEvent, str]]:
     """The events of a window, each with the digest that it chains on."""
     stamp = os.path.basename(opened.path).removesuffix(".md")
-    previous = events.first_digest(opened.context, stamp)
+    previous = events.first_digest(opened.context, stamp, opened.data)
     for block in opened.blocks():
         yield block, previous
         previous = block.digest

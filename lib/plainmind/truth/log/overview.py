@@ -164,16 +164,9 @@ def read_latest(
 
 
 def _merge(windows: Iterable[list[events.Event]]) -> list[events.Event]:
-    """The events of windows by time, those of one in its order: where it has times that go back, an
-    event counts as old as the oldest after it."""
-    keyed = []
-    for window in windows:
-        at = "~"
-        for event in reversed(window):
-            at = min(at, event.timestamp)
-            keyed.append((at, event.path, event.line, event))
-    keyed.sort(key=lambda one: one[:3])
-    return [event for *_, event in keyed]
+    """The events of windows by time (reader.order_by_time)."""
+    some = sorted(filter(None, map(list, windows)), key=lambda window: window[0].path)
+    return [event for *_, event in reader.order_by_time(some)]
 
 
 def _read_since(

@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from ...formats import reference
 from ...formats.log import event as events
@@ -14,6 +14,14 @@ from ...ground.paths import Home, window_sort_key
 _HEADER = b"\n## "  # no line of a body begins so
 _PIECE = 1 << 17  # bytes in which lines are counted at a time
 _NEAR = 1 << 14  # bytes before and after a line that are parsed first
+
+
+class HasTime(Protocol):
+    @property
+    def timestamp(self) -> str: ...
+
+
+Timed = TypeVar("Timed", bound=HasTime)
 
 
 class Window(NamedTuple):
@@ -134,6 +142,32 @@ def find_around(opened: Window, line: int, end_line: int, margin: int) -> list[e
     blocks, wanted = opened.blocks(), find_events(opened, line, end_line)
     first, last = blocks.index(wanted[0]), blocks.index(wanted[-1])
     return blocks[max(0, first - margin) : last + margin + 1]
+
+
+def read_conversation(home: Home, context: str) -> list[Window]:
+    """The current window of a context, and before it those that it goes on from: where several
+    machines have the memory, each writes windows of its own. Oldest first."""
+    found: list[Window] = []
+    for name in reversed(home.list_windows(context)):
+        found.append(read_window(home, f"logs/{context}/{name}"))
+        title = events.parse_title(found[-1].data)
+        if not (title and title.goes_on):
+            break
+    return found[::-1]
+
+
+def order_by_time(windows: Iterable[Iterable[Timed]]) -> list[tuple[str, int, Timed]]:
+    """The events of windows by time, those of one in its order, each with the number of its window
+    and the time at which it counts: where a window has times that go back, an event counts as old
+    as the oldest after it. Those of one time are in the order of their windows."""
+    keyed = []
+    for number, window in enumerate(windows):
+        at = "~"
+        for place, event in reversed(list(enumerate(window))):
+            at = min(at, event.timestamp)
+            keyed.append((at, number, place, event))
+    keyed.sort(key=lambda one: one[:3])
+    return [(at, number, event) for at, number, _, event in keyed]
 
 
 def find_run(home: Home, path: str, line: int, owns: Callable[[Any], bool]) -> int:

@@ -85,9 +85,10 @@ def _window(
     opened: reader.Window, heads: list[WindowHead], records: blanking.Records, key: bytes
 ) -> Iterator[Finding]:
     name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
-    if events.parse_title(opened.data) != (opened.context, name):
+    title = events.parse_title(opened.data)
+    if not title or title[:2] != (opened.context, name):
         yield Finding(opened.path, 1, "title", f"the title is not '# {opened.context} {name}'")
-    previous = events.first_digest(opened.context, name)
+    previous = events.first_digest(opened.context, name, opened.data)
     unkeyed = 0
     for entry, after in zip(opened.entries, [*opened.entries[1:], None]):
         if isinstance(entry, events.Gap):

@@ -15,6 +15,7 @@ from ...ground import clock, file_states, files, regular
 from ...ground.errors import BadData, InputOutput
 from ...ground.paths import Home
 from ...ground.stream import encode
+from .. import machines
 from . import context_ends
 from .context_ends import ContextEnd, WindowEnd, id_of
 
@@ -89,7 +90,7 @@ class Log:
                 names = self.home.list_writable(context)
                 end.read(names, bool(ids))
                 window = self._read_window(context, names, end)
-                last = window or self._next_window(context, names, now)
+                last = window or self._next_window(context, names, now, goes_on=True)
                 return self._write(last, drafts, end, end.find(ids), now)
             except BaseException:
                 self._ends.pop(context, None)
@@ -198,20 +199,20 @@ class Log:
             files.make_folder(os.path.dirname(self.home.window_heads))
             files.append(self.home.window_heads, line, durable=False)
 
-    def _next_window(self, context: str, names: list[str], now: int) -> _Window:
+    def _next_window(
+        self, context: str, names: list[str], now: int, *, goes_on: bool = False
+    ) -> _Window:
         """A window that sorts after all there are, even when the clock went back."""
-        stamp = clock.to_stamp(now)
-        if names:
-            newest, _, number = names[-1].removesuffix(".md").partition("_")
-            if stamp <= newest:
-                stamp = f"{newest}_{int(number or 0) + 1:04d}"
-        path, title = f"logs/{context}/{stamp}.md", events.render_title(context, stamp)
-        tail = events.Tail(events.first_digest(context, stamp), None, b"")
+        machine = machines.read(self.home)
+        stamp = machine.name_window(clock.to_stamp(now), names[-1] if names else "")
+        more = (machine.host, goes_on) if machine.number else ()
+        path, title = f"logs/{context}/{stamp}.md", events.render_title(context, stamp, *more)
+        tail = events.Tail(events.first_digest(context, stamp, title), None, b"")
         return _Window(path, self.home.path(path), len(title), 2, tail, title)
 
     def _read_window(self, context: str, names: list[str], end: ContextEnd) -> _Window | None:
         """The current window, None when the next one is to be started."""
-        if not names:
+        if not names or not machines.read(self.home).owns(names[-1]):
             return None
         path = f"logs/{context}/{names[-1]}"
         full = self.home.path(path)

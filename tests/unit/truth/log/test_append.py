@@ -261,7 +261,7 @@ def test_contexts_that_are_taken(home, log, context):
     assert check_context(context) == context
     ref = log.append(context, [draft("x")], NOW)[0].ref
     assert ref == f"logs/{context}/{STAMP}.md:3"
-    assert events.parse_title(files.read(home.path(ref[:-2]))) == (context, STAMP)
+    assert events.parse_title(files.read(home.path(ref[:-2]))) == events.Title(context, STAMP)
 
 
 # ---- what is refused, and what is too large
