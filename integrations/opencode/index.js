@@ -21,7 +21,8 @@ const TITLE = 1000;
  */
 export default async function plainmind({ client, directory }, given) {
 	const hook = makeHook("opencode", given, (message) => void client.app.log({ body: { service: "plainmind", level: "warn", message } }).catch(() => {}));
-	/** @type {Map<string, { always?: string, at?: string, text?: string, quiet?: boolean, child: boolean }>} */
+	/** since: the first message that was not kept
+	 * @type {Map<string, { always?: string, at?: string, text?: string, quiet?: boolean, since?: string, child: boolean }>} */
 	const sessions = new Map();
 	/** @type {Map<string, { asked: Promise<void>, tell: () => void }>} */
 	const titles = new Map();
@@ -58,7 +59,7 @@ export default async function plainmind({ client, directory }, given) {
 	}
 
 	/**
-	 * Hand over the messages since the user's last one.
+	 * Hand over the messages since the user's last one, and those before it that could not be kept.
 	 * @param {string} id
 	 * @param {string} event
 	 */
@@ -66,8 +67,10 @@ export default async function plainmind({ client, directory }, given) {
 		const { data } = await client.session.messages({ path: { id } }).catch(() => ({ data: undefined }));
 		const messages = data ?? [];
 		const last = messages.findLastIndex(({ info, parts }) => info.role === "user" && parts.some((part) => part.type === "text" && !part.synthetic));
-		const entries = messages.slice(Math.max(last, 0));
-		if (entries.length) await tell(id, event, { entries });
+		const session = await sessionOf(id);
+		session.since ??= messages[Math.max(last, 0)]?.info.id;
+		const entries = messages.slice(Math.max(messages.findIndex(({ info }) => info.id === session.since), 0));
+		if (entries.length && (await tell(id, event, { entries })) !== undefined) session.since = undefined;
 	}
 
 	return {

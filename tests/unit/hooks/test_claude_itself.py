@@ -2,10 +2,12 @@
 hooks, and what is kept of it. Skipped where `claude` is not on the path (PLAINMIND_CLAUDE names
 another)."""
 
+import json
 import os
 import shutil
 import subprocess
 
+import breaking
 import pytest
 from model_servers import ModelServer, serving
 from plainmind.formats.log import injected_blocks
@@ -41,11 +43,11 @@ class Claude:
         }  # fmt: skip
         assert hook("--install").code == 0
 
-    def start(self, *words: str) -> subprocess.Popen:
+    def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [PROGRAM or "", *words], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True,
-            cwd=self.work, env=self.env, start_new_session=True,
+            [*breaking.list_obedience(), PROGRAM or "", *words], stdin=stdin, stdout=pipe,
+            stderr=pipe, text=True, cwd=self.work, env=self.env, start_new_session=True,
         )  # fmt: skip
 
     def run(self, *words: str) -> str:
@@ -141,11 +143,25 @@ def test_all_that_is_given_arrives(claude, model, home):
     assert 0.35 * CLIENTS["claude-code"].limit < shape.utf16(block)
 
 
-def test_it_answers_though_the_memory_is_broken(claude, model, home):
-    os.makedirs(home.root, exist_ok=True)
-    open(home.logs, "w").close()
-    assert claude.say("Hello") == f"{model.answer}\n"
-    assert injected_blocks.MEMORIES not in model.said()
+def test_it_answers_though_the_memory_is_broken(claude, model, home, command):
+    form = ("--input-format", "stream-json", "--output-format", "stream-json", "--verbose")
+    process = claude.start("-p", *form, stdin=subprocess.PIPE)
+
+    def say(text: str) -> str:
+        message = {"role": "user", "content": text}
+        process.stdin.write(json.dumps({"type": "user", "message": message}) + "\n")
+        process.stdin.flush()
+        told = map(json.loads, process.stdout)
+        return next(one["result"] for one in told if one["type"] == "result")
+
+    try:
+        breaking.check(home, model, command, say)
+        _, complaints = process.communicate(timeout=60)
+        assert (process.returncode, complaints) == (0, "")
+    finally:
+        process.kill()
+        process.wait()
+    assert ("user", breaking.QUESTION) in claude.logged()
 
 
 @pytest.mark.parametrize("folder", ["", "claude-code", "claude-code-mcp"])

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import time
 
+import breaking
 import pytest
-from model_servers import serving
+from model_servers import ModelServer, serving
 from plainmind.formats.log import injected_blocks
 from plainmind.truth.log import reader
 from scene import ROOT
@@ -34,35 +35,47 @@ def logged(home) -> list[tuple[str, str]]:
     return [(one.role, one.content) for one in events]
 
 
-def test_a_fact_of_one_session_is_before_the_model_in_another(hook, home, tmp_path, command):
-    (tmp_path / ".codex").mkdir()
-    work = tmp_path / "app"
-    work.mkdir()
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_KEY": "none"}
+@pytest.fixture
+def codex(tmp_path, hook):
+    """Codex in a folder of its own, with a model, its hooks and our program for its notices:
+    `codex.say(words, …)` is what it printed."""
     with serving() as model:
+        yield Codex(tmp_path, hook, model)
+
+
+class Codex:
+    def __init__(self, folder, hook, model: ModelServer):
+        self.model, self.work = model, folder / "app"
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_KEY": "none"}
+        self.work.mkdir()
+        (folder / ".codex").mkdir()
         told = hook("--install", client="codex").complaints.decode()
         notify = re.search(r"^.*: (notify = \[.*\])$", told, re.M)
         assert notify
         config = f"{notify[1]}\n{CONFIG.format(url=model.url)}"
-        (tmp_path / ".codex" / "config.toml").write_text(config)
+        (folder / ".codex" / "config.toml").write_text(config)
 
-        def say(*words: str) -> None:
-            ended = subprocess.run(
-                [PROGRAM or "", "exec", "--skip-git-repo-check", *words], cwd=work, env=env,
-                timeout=60, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            )  # fmt: skip
-            assert "timeout" not in ended.stderr, ended.stderr
-            assert ended.returncode == 0 and "Failed" not in ended.stderr, ended.stderr
-            assert "clamping" not in ended.stderr
+    def say(self, *words: str) -> str:
+        ended = subprocess.run(
+            [*breaking.list_obedience(), PROGRAM or "", "exec", "--skip-git-repo-check", *words],
+            cwd=self.work, env=self.env, timeout=60, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        assert not re.search("timeout|Failed|clamping", ended.stderr), ended.stderr
+        return ended.stdout
 
-        say(TRUSTED, FACT)
-        say(TRUSTED, QUESTION)
-        assert "Persistent memory" in model.said() and injected_blocks.HOOKED in model.said()
-        assert FACT in model.said().split(injected_blocks.MEMORIES)[1]
-        model.answer = "They spoke of taxes."
-        say(TRUSTED, "-c", "model_auto_compact_token_limit=1", "resume", "--last", "Thank you")
-        model.answer = "Heard."
-        say("Nobody allowed hooks")
+
+def test_a_fact_of_one_session_is_before_the_model_in_another(codex, home, tmp_path, command):
+    say, model = codex.say, codex.model
+    say(TRUSTED, FACT)
+    say(TRUSTED, QUESTION)
+    assert "Persistent memory" in model.said() and injected_blocks.HOOKED in model.said()
+    assert FACT in model.said().split(injected_blocks.MEMORIES)[1]
+    model.answer = "They spoke of taxes."
+    say(TRUSTED, "-c", "model_auto_compact_token_limit=1", "resume", "--last", "Thank you")
+    model.answer = "Heard."
+    say("Nobody allowed hooks")
     expected = [
         (FACT, "Heard."), (QUESTION, "Heard."), ("Thank you", "They spoke of taxes."),
         ("Nobody allowed hooks", "Heard."),
@@ -77,3 +90,8 @@ def test_a_fact_of_one_session_is_before_the_model_in_another(hook, home, tmp_pa
     found = command("mem-import", "--from", "codex", sessions, home=home).decode()
     assert QUESTION in found and "INJECTED" not in found and "Persistent memory" not in found
     assert os.path.join(ROOT, "bin", "mem-hook") in (tmp_path / ".codex" / "hooks.json").read_text()
+
+
+def test_it_answers_though_the_memory_is_broken(codex, home, command):
+    breaking.check(home, codex.model, command, lambda text: codex.say(TRUSTED, text))
+    assert ("user", breaking.QUESTION) in logged(home)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+import breaking
 import pytest
 from model_servers import ModelServer, serving
 from plainmind.formats.log import injected_blocks
@@ -46,8 +47,8 @@ class OpenCode:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read())
 
-    def say(self, session: str, text: str) -> None:
-        self.call(f"/{session}/message", parts=[{"type": "text", "text": text}])
+    def say(self, session: str, text: str) -> Any:
+        return self.call(f"/{session}/message", parts=[{"type": "text", "text": text}])
 
 
 class Place:
@@ -76,9 +77,9 @@ class Place:
     @contextmanager
     def running(self):
         process = subprocess.Popen(
-            [PROGRAM or "", "serve", "--port", "0"], stdin=subprocess.DEVNULL, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.work, env=self.env,
-            start_new_session=True,
+            [*breaking.list_obedience(), PROGRAM or "", "serve", "--port", "0"],
+            stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, cwd=self.work, env=self.env, start_new_session=True,
         )  # fmt: skip
         watch = threading.Timer(300, os.killpg, (process.pid, signal.SIGKILL))
         watch.start()
@@ -152,9 +153,15 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
     assert sorted(pairs) == sorted(place.logged()) and "INJECTED" not in found
 
 
-def test_it_answers_though_the_memory_is_broken(place, home):
-    os.makedirs(home.root, exist_ok=True)
-    open(home.logs, "w").close()
+def test_it_answers_though_the_memory_is_broken(place, home, command):
+    del place.env["MIND_HOOK_TIMEOUT"]
     with place.running() as opencode:
-        opencode.say(opencode.call("")["id"], "Hello")
-    assert "Hello" in place.requests()[-1] and injected_blocks.MEMORIES not in place.requests()[-1]
+        session = opencode.call("")["id"]
+
+        def say(text: str) -> str:
+            return "".join(part.get("text", "") for part in opencode.say(session, text)["parts"])
+
+        breaking.check(home, place.model, command, say)
+        kept = 3 * [("user", breaking.QUESTION), ("agent", "Heard.")]
+        wait_until(lambda: len(place.logged()) == len(kept))
+    assert place.logged() == kept  # what was not kept was handed over again

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import breaking
 import pytest
 from model_servers import ModelServer, serving
 from plainmind.formats.log import injected_blocks
@@ -91,8 +92,8 @@ class Pi:
     def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [PROGRAM or "", *words], stdin=stdin, stdout=pipe, stderr=pipe, text=True,
-            cwd=self.work, env=self.env, start_new_session=True,
+            [*breaking.list_obedience(), PROGRAM or "", *words], stdin=stdin, stdout=pipe,
+            stderr=pipe, text=True, cwd=self.work, env=self.env, start_new_session=True,
         )  # fmt: skip
 
     def run(self, *words: str) -> str:
@@ -197,14 +198,18 @@ def test_a_client_that_was_killed_has_said_what_it_said(pi, model, hook):
     assert pi.logged() == [[("user", FACT)]]
 
 
-def test_it_answers_though_the_memory_is_broken(pi, model, home, hook):
+def test_it_answers_though_the_memory_is_broken(pi, model, home, hook, command):
     hook("--install", client="pi")
-    os.makedirs(home.root, exist_ok=True)
-    open(home.logs, "w").close()
-    process = pi.start("-p", "Hello")
-    out, complaints = process.communicate(timeout=120)
-    assert out == "Heard.\n" and "plainmind: mem-hook:" in complaints
-    assert injected_blocks.MEMORIES not in model.said()
+    del pi.env["MIND_HOOK_TIMEOUT"]
+    with pi.conversation() as talk:
+
+        def say(text: str) -> str:
+            talk.say(text)
+            return talk.do("get_last_assistant_text")["text"]
+
+        breaking.check(home, model, command, say)
+    # what was not kept was handed over again
+    assert pi.logged() == [3 * [("user", breaking.QUESTION), ("agent", "Heard.")]]
 
 
 @pytest.mark.parametrize("package", [PACKAGE, ROOT], ids=["folder", "repository"])
