@@ -279,6 +279,17 @@ def test_mem_append_loads_no_index(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("words", ["--lexical key", "key"])
+def test_mem_recall_loads_no_chat_model_and_no_openssl(words, tmp_path):
+    append = ["mem-append", "--context", "note/1", "--role", "user"]
+    loaded(*append, home=tmp_path, stdin=b"the key is under the fern")
+    modules = loaded("mem-recall", *words.split(), home=tmp_path)
+    assert "plainmind.recall.rank" in modules
+    unused = {"_hashlib", "random", "subprocess", "tomllib", "plainmind.providers.chat"}
+    assert not modules & {*HEAVY, *unused}
+    assert "--lexical" not in words or "ctypes" not in modules
+
+
 @pytest.mark.parametrize(
     ("command", "words", "module"),
     [
@@ -346,21 +357,6 @@ def test_asking_the_graph_loads_no_yaml_when_no_page_changed(tmp_path):
     loaded("mem-graph", home=tmp_path)
     modules = loaded("mem-graph", home=tmp_path)
     assert "plainmind.index.graph" in modules
-    assert not modules & {*HEAVY, "subprocess"}
-
-
-def test_mem_recall_by_words_loads_no_model(tmp_path):
-    loaded(
-        "mem-append",
-        "--context",
-        "discord-thread/1",
-        "--role",
-        "user",
-        home=tmp_path,
-        stdin=b"hello there",
-    )
-    modules = loaded("mem-recall", "--lexical", "hello", home=tmp_path)
-    assert "plainmind.recall.rank" in modules
     assert not modules & {*HEAVY, "subprocess"}
 
 

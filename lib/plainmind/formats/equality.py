@@ -4,10 +4,10 @@ Not coarser than the fold that index and query go through (formats.words): where
 what is punctuation elsewhere, as in C# and .env, texts that differ in it are different.
 """
 
-import hashlib
 import re
 import unicodedata
 
+from ..ground.digests import digest_63
 from . import words
 from .normal_form import to_form
 
@@ -37,5 +37,4 @@ def key(text: str) -> int:
     if _NAME.search(text):
         said += ["", *words.tokens(folded)]
     data = " ".join(said).encode("utf-8", "replace")
-    digest = hashlib.blake2b(data, digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    return digest_63(data, "big")

@@ -6,7 +6,6 @@ is passed over: its text is embedded once more. Anything else under such a name 
 `vectors/serving` names the model that answers.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -29,6 +28,8 @@ _RECORD = "hash16 float32le crc32"
 
 
 def content_hash(text: str) -> bytes:
+    import hashlib
+
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:HASH]
 
 

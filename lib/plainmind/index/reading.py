@@ -6,7 +6,6 @@ at every window, and then a window that changed is read as a whole. What the fir
 person's own edit, `stands` finds in the few events that are about to be shown. Knows no engine.
 """
 
-import hashlib
 import os
 import re
 import zlib
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from ..formats.log import event as log_event
 from ..formats.log import forgotten, injected_blocks
 from ..ground import clock, file_states, files, regular
+from ..ground.digests import digest_63
 from ..ground.errors import Failure
 from ..ground.paths import Home, window_sort_key
 
@@ -155,16 +155,11 @@ def stands(home: Home, path: str, places: Iterable[EventPlace]) -> bool:
         with regular.open_file(home.path(path)) as file:
             for offset, size, checksum in places:
                 file.seek(offset)
-                if _checksum(file.read(size)) != checksum:
+                if digest_63(file.read(size)) != checksum:
                     return False
     except OSError:
         return False
     return True
-
-
-def _checksum(data: bytes) -> int:
-    """63 bits, which is what a database takes for an integer."""
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little") >> 1
 
 
 def _blocks(data: bytes, line: int, offset: int) -> list[log_event.RawEvent]:
@@ -190,7 +185,7 @@ def _event(block: log_event.RawEvent, data: bytes) -> NewEvent:
     instant = clock.parse(block.timestamp)
     return NewEvent(
         block.line, block.end_line, block.timestamp, instant, block.role, author, model,
-        utf8(content), EventPlace(block.offset, len(data), _checksum(data)),
+        utf8(content), EventPlace(block.offset, len(data), digest_63(data)),
         _changes(block.role, meta), meta if type(meta.get("usage")) is dict else None,
     )  # fmt: skip
 
@@ -372,6 +367,8 @@ def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[Page
 
 
 def _page_files(home: Home, found: list[tuple[str, FileState]]) -> Iterator[PageFile]:
+    import hashlib
+
     contents = [page_content(home, path) for path, _ in found]
     for (path, state), data in zip(found, contents, strict=True):
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""

@@ -24,7 +24,6 @@ Refuses to know rows, and to repair a file: what is wrong with one is raised as 
 
 import mmap
 import os
-import secrets
 import struct
 import sys
 import zlib
@@ -35,7 +34,7 @@ from math import dist, hypot, sqrt
 from operator import mul, sub
 from typing import Any, BinaryIO, NamedTuple
 
-from ..ground import file_states, files, regular
+from ..ground import chance, file_states, files, regular
 from .cache import from_blob
 
 MAGIC = b"PMcodes1"
@@ -236,7 +235,7 @@ def end_of(dimensions: int, count: int) -> int:
 
 def create(folder: str, packing: Packing) -> int:
     """A new file without records; returns its token, of which its name is made."""
-    token = secrets.randbits(63)
+    token = int.from_bytes(chance.draw(8), "big") >> 1
     mean = array("f", packing.mean)
     if sys.byteorder == "big":
         mean.byteswap()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from ..formats.answer import AnswerReader
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from . import answer_json
+from .traits import Traits
 
 #: takes pieces of the answer; None: what was given before was thoughts
 OnText = Callable[[str | None], None]
@@ -52,17 +53,6 @@ class Reply(NamedTuple):
     def cut(self) -> str:
         """Why the answer is not whole, '' when it is."""
         return self.finish if self.finish in CUT else ""
-
-
-class Traits(NamedTuple):
-    """What is known of a model."""
-
-    profile: str = "full"  # or small: too weak for a long prompt and tools (agent.profile)
-    tools: str = "native"  # or json: it writes its calls as text (json_calls)
-    context_tokens: int = 32_768  # its window
-    calls_as_text: bool = False  # calls that it writes as text are run
-    thoughts_opened: bool = False  # by its prompt: what comes first may be thoughts
-    thoughts_field: str = ""  # that its servers want in every message of the model's
 
 
 class Chat(Protocol):

@@ -10,7 +10,7 @@ from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
 from . import servers
-from .chat import Traits
+from .traits import Traits
 
 if TYPE_CHECKING:
     from .chat import Chat

@@ -26,8 +26,6 @@ them is hard to read.
 Owns the grammar, the escapes and the digest chain of one window. Refuses to know files.
 """
 
-import hashlib
-import hmac
 import json
 import re
 from typing import Any, NamedTuple
@@ -202,7 +200,11 @@ def render_meta(meta: dict[str, Any]) -> str:
 def chain_digest(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:
     """The digest of an event from the one before it; `header` is without `h`."""
     message = previous.encode() + b"\n" + header + b"\n" + body
+    import hashlib
+
     if key:
+        import hmac
+
         return hmac.new(key, message, hashlib.sha256).hexdigest()[:12]
     return hashlib.sha256(message).hexdigest()[:12]
 

@@ -8,7 +8,6 @@ In a prompt the blocks stand behind a border, two equal lines with a code of the
 type them: in every other text of a prompt, lines that look like ours are escaped.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -111,6 +110,8 @@ def split(text: str, *, echoes: bool) -> list[tuple[str, bool]]:
 def make_border(*parts: str) -> str:
     """The border of a request that holds these texts. It is made of all of them, so that the same
     request has the same one, and nobody can write it into any: that would change it (80 bits)."""
+    import hashlib
+
     return f"{BORDER} {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
 
 
