@@ -89,20 +89,20 @@ def keep(index: IndexFile, model: str, outcomes: Iterable[EmbeddingOutcome]) -> 
     for outcome in outcomes:
         row = (outcome.of.kind, outcome.of.id, model, *outcome[1:], checksum(outcome.vector))
         by_kind.setdefault(outcome.of.kind, []).append(row)
-    if not by_kind and not vectors.is_unpacked(index.db, model):
-        return
-    with index.writing() as db:
-        vectors.replace(db, model, (row[1] for row in by_kind.get(EVENT, ())))
-        for kind, rows in by_kind.items():
-            db.executemany(
-                "INSERT OR REPLACE INTO vectors "
-                "(kind, owner, model, embedding, attempts, status, error, next_try, checksum, "
-                "place) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, -1 "
-                f"WHERE EXISTS (SELECT 1 FROM {_THERE[kind]} WHERE id = ?2)",
-                rows,
-            )
-        vectors.pack_new(index, model)
-    vectors.overwrite(index)
+    if by_kind or vectors.is_unpacked(index.db, model):
+        with index.writing() as db:
+            vectors.replace(db, model, (row[1] for row in by_kind.get(EVENT, ())))
+            for kind, rows in by_kind.items():
+                db.executemany(
+                    "INSERT OR REPLACE INTO vectors "
+                    "(kind, owner, model, embedding, attempts, status, error, next_try, checksum, "
+                    "place) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, -1 "
+                    f"WHERE EXISTS (SELECT 1 FROM {_THERE[kind]} WHERE id = ?2)",
+                    rows,
+                )
+            vectors.pack_new(index, model)
+        vectors.overwrite(index)
+    vectors.settle(index, model)
 
 
 def serve(index: IndexFile, model: str) -> None:

@@ -107,6 +107,21 @@ def test_a_damaged_file_is_made_again_with_one_warning(home, indexed, damage, ho
     assert only_file(home) != path
 
 
+def test_a_copied_file_is_looked_at_whole_until_something_is_embedded(home, indexed, monkeypatch):
+    shutil.copytree(indexed[0].root, home.root)
+    looked: list[int] = []
+    ids = vector_file.VectorFile.ids
+    monkeypatch.setattr(vector_file.VectorFile, "ids", lambda file: looked.append(1) or ids(file))
+    for run, looks in ((False, 1), (True, 1), (False, 0)):
+        looked.clear()
+        with stores.opened(home) as index:
+            if run:
+                stores.run(index, stores.Fake())
+            else:
+                vectors.scan(index, stores.MODEL, [1.0] * 8)
+        assert len(looked) == looks
+
+
 def list_all(home: Home) -> list[tuple[str, int]]:
     found = [os.path.join(at, n) for at, _, names in os.walk(home.root) for n in names]
     return sorted((path, os.lstat(path).st_mtime_ns) for path in found if ".codes" in path)

