@@ -177,8 +177,9 @@ class Index(Protocol):
     def remake_graph(self) -> None:
         """Make the graph again from the pages' files."""
 
-    def sketches(self) -> "list[tuple[str, array[int]]]":
-        """(path, likeness.sketch) of every page."""
+    def find_alike(self, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
+        """(path, likeness.sketch) of the pages that are most likely near-duplicates of a text that
+        has this sketch (likeness.find_likely)."""
 
     # --- embedding
 

@@ -9,7 +9,7 @@ person's own edit, `stands` finds in the few events that are about to be shown. 
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from stat import S_ISREG
 from typing import Any, NamedTuple
 
@@ -347,22 +347,22 @@ class PageFile(NamedTuple):
     digest: str
 
 
-def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[PageFile], list[str]]:
+def changed_pages(
+    home: Home, known: Mapping[str, Sequence[int]]
+) -> tuple[list[PageFile], list[str]]:
     """(pages whose files look new or changed, pages that are gone)."""
     from ..truth.pages import page_files
 
     before = dict(known)
     found: list[tuple[str, FileState]] = []
     for path, entry in page_files.list_recalled(home):
-        if not page_files.is_printable(path):
-            continue
-        known_state = before.pop(path, None)
         try:
-            state = FileState(*file_states.state_of(entry.stat()))
+            state = file_states.state_of(entry.stat())
         except FileNotFoundError:  # gone meanwhile
+            before.pop(path, None)
             continue
-        if state != known_state:
-            found.append((path, state))
+        if state != before.pop(path, None) and page_files.is_printable(path):
+            found.append((path, FileState(*state)))
     return list(_page_files(home, found)), sorted(before)
 
 

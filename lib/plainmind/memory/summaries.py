@@ -16,7 +16,7 @@ from ..ground import clock, files
 from ..ground.errors import BadData, Failure
 from ..ground.paths import check_context
 from ..ground.zone import to_day
-from ..truth.pages import maintenance, page_files, retention
+from ..truth.pages import maintenance, page_files
 from . import Memory, writing
 from .drafting import LARGEST
 from .writing import PageWritten
@@ -25,6 +25,8 @@ from .writing import PageWritten
 def keep(memory: Memory, one: ConversationSummary) -> PageWritten | None:
     """The page of a summary, on disk. None: its time was over before it came, or retention deleted
     it already, or nothing of it is its own. BadData for what cannot be kept."""
+    from ..truth.pages import retention
+
     source = check_context(one.context)
     body = injected_blocks.strip(one.content, echoes=False).replace("\0", " ")
     body = body.encode("utf-8", "replace").decode().strip("\n")

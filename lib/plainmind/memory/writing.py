@@ -14,8 +14,8 @@ from ..ground import clock, exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, NotPermitted
 from ..ground.zone import to_day
 from ..truth.log import reader
-from ..truth.pages import maintenance, page_files, retention
-from . import Memory, forgetting
+from ..truth.pages import maintenance, page_files
+from . import Memory
 from .drafting import PageDraft, check, from_json
 
 FOREVER = 1 << 30  # days
@@ -58,7 +58,7 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
         if written.fresh:
             count(memory)
         elif maintenance.is_retention_due(memory.home):  # its writer may have been killed in it
-            forgetting.retain(memory)
+            _retain(memory)
     return written
 
 
@@ -172,7 +172,8 @@ def _near(memory: Memory, features: frozenset[str]) -> list[str]:
     near: list[tuple[float, str]] = []
     for index in memory.opened():
         with index:
-            shares = [(likeness.estimate(mine, theirs), path) for path, theirs in index.sketches()]
+            found = index.find_alike(mine)
+            shares = [(likeness.estimate(mine, theirs), path) for path, theirs in found]
             near = [(-share, path) for share, path in shares if share >= least]
     return [path for _, path in sorted(near)]
 
@@ -222,6 +223,8 @@ def _protect(
 ) -> None:
     """What the agent may not do to a page: let it age faster (NotPermitted), or replace its text so
     that nobody can read it any more: it is kept among the observations, for the next audit."""
+    from ..truth.pages import retention
+
     old = page.parse(data, path)
     new = page.parse(page_edit.set_fields(data, path, made, body), path)
     days = [retention.life(one) or FOREVER for one in (new, old)]
@@ -237,4 +240,10 @@ def _protect(
 def count(memory: Memory) -> None:
     """One write more; every 50th lets go what is past. The caller holds the lock."""
     if maintenance.count_write(memory.home, memory.now()):
-        forgetting.retain(memory)
+        _retain(memory)
+
+
+def _retain(memory: Memory) -> None:
+    from . import forgetting  # every 50th write needs it
+
+    forgetting.retain(memory)

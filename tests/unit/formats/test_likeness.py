@@ -112,6 +112,25 @@ def test_candidates_are_every_pair_that_is_alike():
     assert found == sorted(set(found)) and len(found) < 4 * len(alike)  # few in vain
 
 
+def test_a_text_is_found_among_many_by_few_hashes():
+    """Whatever it has in common with all the others: a head of the same words, a small language."""
+    dice = random.Random(5)
+    head = dice.choices(WORDS, k=40)
+    texts = [head + dice.choices(WORDS[:60], k=dice.randrange(8, 200)) for _ in range(600)]
+    sketches = [likeness.sketch(likeness.extract_features(" ".join(text))) for text in texts]
+    where: dict[int, list[int]] = {}
+    for number, sketch in enumerate(sketches):
+        for value in sketch[: likeness.KEYS]:
+            where.setdefault(value, []).append(number)
+    for number, words in enumerate(texts):
+        near = " ".join(changed(words, len(words) // 16, dice))
+        if share(near, " ".join(words)) < likeness.ALIKE:
+            continue
+        keys = likeness.sketch(likeness.extract_features(near))[: likeness.KEYS]
+        found = likeness.find_likely([where.get(value, [])[-200:] for value in keys])
+        assert number in found and len(found) <= likeness.MOST_LIKELY
+
+
 def test_more_of_a_kind_than_a_hash_is_looked_at_for():
     """A text that was written 100 times, each with a word changed, is found, and the same letter's
     head on 1,000 texts costs little.

@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats.page import likeness
 from plainmind.formats.page import page as format
 from plainmind.ground import file_states, files
 from plainmind.ground.errors import NoInput, NotPermitted
@@ -161,7 +162,7 @@ class World:
 
     def look(self) -> None:
         with stores.opened(self.home) as index:
-            index.sketches()
+            index.graph()
 
 
 HAPPENINGS = [
@@ -206,11 +207,11 @@ def test_one_page_that_changed_is_read_and_no_other(home, monkeypatch):
     many(home, 200)
     for _ in range(2):
         with stores.opened(home) as index:
-            assert len(index.sketches()) == 200
+            assert index.counts()["knowledge pages"] == 200
     read.clear()
     write(home, "page-5", "# Page 5\n\nSomething else.", triples="[[ben, owns, boiler-5]]")
     with stores.opened(home) as index:
-        assert len(index.sketches()) == 200
+        assert index.counts()["knowledge pages"] == 200
     assert read == ["knowledge/page-5.md"]
 
 
@@ -282,7 +283,7 @@ def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
                 os.unlink(home.path("knowledge/b.md"))
                 write(home, "c", "about onions")
                 with stores.opened(home) as other:
-                    other.sketches()
+                    other.graph()
             return super().passages(texts)
 
     with stores.opened(home) as index:
@@ -308,7 +309,7 @@ def test_many_at_once(home, folder):
             for _ in range(6):
                 for index in stores.attempts(home, print):
                     with index:
-                        index.sketches()
+                        index.graph()
         except BaseException as error:
             failed.append(error)
 
@@ -462,7 +463,7 @@ def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home, monkey
     monkeypatch.setattr(file_states, "UNSETTLED", -1)  # as if they were written long ago
     many(home, 2000)
     with stores.opened(home) as index:
-        index.sketches()
+        index.graph()
     start = time.process_time()
     for _ in range(5):
         with stores.opened(home) as index:
@@ -470,6 +471,22 @@ def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home, monkey
     spent = (time.process_time() - start) / 5
     print(f"{1000 * spent:.1f} ms CPU to look at 2,000 pages")
     assert spent < 0.25
+
+
+def test_a_near_duplicate_is_looked_for_among_few(home, monkeypatch):
+    """Of 300 pages of one form, the sketches of 64 are read."""
+    monkeypatch.setattr(file_states, "UNSETTLED", -1)
+    many(home, 300)
+    near = on_disk.read_page(home, "knowledge/page-7.md").body
+    sketch = likeness.sketch(likeness.extract_features(near))
+    with stores.opened(home) as index:
+        found = index.find_alike(sketch)
+        assert "knowledge/page-7.md" in dict(found) and len(found) <= likeness.MOST_LIKELY
+        assert dict(found)["knowledge/page-7.md"] == sketch
+    write(home, "page-7", "Something else altogether.")
+    with stores.opened(home) as index:
+        theirs = dict(index.find_alike(sketch)).get("knowledge/page-7.md")
+        assert not theirs or likeness.estimate(sketch, theirs) < 0.5
 
 
 # --- what other programs put under raw/

@@ -728,7 +728,7 @@ def test_while_somebody_else_writes_the_answer_is_of_one_moment(home):
 
     def look():
         with stores.opened(home) as other:
-            other.sketches()
+            other.graph()
 
     query = Query("boiler", NOW)
     with stores.opened(home) as index:

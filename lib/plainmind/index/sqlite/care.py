@@ -31,6 +31,7 @@ _ROWS = {
     "page_words": "SELECT path, line, opening, rest "
     "FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid",
     "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page",
+    "page_hashes": "SELECT path, hash FROM page_hashes LEFT JOIN pages ON pages.id = page",
     "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page",
     "page_aliases": "SELECT path, page_aliases.link FROM page_aliases "
     "LEFT JOIN pages ON pages.id = page",

@@ -18,7 +18,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 15  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 16  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):

@@ -6,22 +6,26 @@ no row.
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
 from ...formats.page.link import LinkKey
 from ...ground import regular
 from .. import reading
-from ..reading import FileState, PageFile
+from ..reading import PageFile
 from . import words
 from .index_file import IndexFile
 
 if TYPE_CHECKING:
     from ..graph import Graph
     from ..page_reading import PageRecord
+
 LINKS = 8  # of a page, that are followed
+MANY = 200  # pages that have a hash in common, of which the newest are looked at
 
 _OF_A_PAGE = ("page_tags", "page_aliases", "page_links", "kg_triples")
 _STATE = "inode, modified, changed, size, digest"
@@ -35,19 +39,20 @@ _RECORD = (
 
 def take_in(index: IndexFile) -> None:
     """Take in every page that is new, changed or gone."""
-    rows = index.db.execute("SELECT path, id, inode, modified, changed, size FROM pages")
-    known = {path: (id, FileState(*state)) for path, id, *state in rows}
-    states = {path: state for path, (_, state) in known.items()}
-    changed, gone = reading.changed_pages(index.home, states)
+    rows = index.db.execute("SELECT path, inode, modified, changed, size FROM pages")
+    changed, gone = reading.changed_pages(index.home, {row[0]: row[1:] for row in rows})
     if changed or gone:
-        _write(index, changed, [(path, known[path][0]) for path in gone])
+        _write(index, changed, gone)
 
 
-def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]]) -> None:
-    """Changed and gone pages; one of which only the time changed is noted when that settled."""
+def _write(index: IndexFile, changed: list[PageFile], missing: list[str]) -> None:
+    """Changed and missing pages; one of which only the time changed is noted when that settled."""
     select = f"SELECT id, {_STATE} FROM pages WHERE path = ?"
     work: list[tuple[PageFile, bool]] = []  # and whether its text is new
-    lost = [path for path, _ in gone]
+    lost, gone = list(missing), []
+    for path in missing:
+        row = index.db.execute(select, (path,)).fetchone()
+        gone += [(path, row[0])] if row else []
     for file in changed:
         row = index.db.execute(select, (file.path,)).fetchone()
         if file.data is None:
@@ -64,7 +69,7 @@ def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]
 
     touch = "UPDATE pages SET inode = ?, modified = ?, changed = ?, size = ? WHERE path = ?"
     with index.writing() as db:
-        entities, removal = False, Removal(index)
+        removal, names = Removal(index), Counter[str]()
         for path in closed:
             removal.note_unreadable(path)
         # another process may have done any of it while this one waited, and given an id to another
@@ -73,20 +78,21 @@ def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]
             if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, id)).fetchone():
                 if path not in closed:
                     removal.note_page(id)
+                names.subtract(_names(db, id))
                 _forget(db, id)
-                entities = True
         for number, (file, new) in enumerate(work, 1):
             index.progress(number, len(work))
             row = db.execute(select, (file.path,)).fetchone()
             if new and not (row and row[5] == file.digest):
                 if row:
                     removal.note_page(row[0])
-                removal.add_page(_put(db, row[0] if row else None, file))
-                entities = True
+                    names.subtract(_names(db, row[0]))
+                id = _put(db, row[0] if row else None, file)
+                names.update(_names(db, id))
+                removal.add_page(id)
             else:
                 db.execute(touch, (*file.state, file.path))
-        if entities:
-            _put_entities(db)
+        _count_entities(db, names)
         removal.settle()
 
 
@@ -96,6 +102,8 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
     assert file.data is not None
     record = page_reading.record(file.data, file.path)
     titled = db.execute("SELECT title FROM pages WHERE id = ?", (id,)).fetchone() if id else None
+    if id:
+        _forget_hashes(db, id)
     columns = f"path, {_STATE}, {_RECORD}, words"
     row = (
         file.path, *file.state, file.digest, *record[:12], record.sketch.tobytes(),
@@ -116,10 +124,24 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
     db.executemany("INSERT OR IGNORE INTO page_aliases VALUES (?, ?)", aliases)
     links = ((id, *link, place) for place, link in enumerate(record.links))
     db.executemany("INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?, ?)", links)
+    hashes = ((hash, id) for hash in _keys(record.sketch))
+    db.executemany("INSERT INTO page_hashes VALUES (?, ?)", hashes)
     _put_triples(db, id, record.triples)
     words.add_pages(db, [(id, record.words)])
     _put_passages(db, id, record, titled is not None and titled[0] == record.title)
     return id
+
+
+def _keys(sketch: "array[int]") -> "array[int]":
+    from ...formats.page import likeness
+
+    return sketch[: likeness.KEYS]
+
+
+def _forget_hashes(db: sqlite3.Connection, id: int) -> None:
+    (blob,) = db.execute("SELECT sketch FROM pages WHERE id = ?", (id,)).fetchone()
+    hashes = ((hash, id) for hash in _keys(array("I", blob)))
+    db.executemany("DELETE FROM page_hashes WHERE hash = ? AND page = ?", hashes)
 
 
 def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_title: bool) -> None:
@@ -136,7 +158,9 @@ def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_ti
     _forget_passages(db, [passage for left in old.values() for passage in left])
 
 
-def _forget_passages(db: sqlite3.Connection, gone: Iterable[int]) -> None:
+def _forget_passages(db: sqlite3.Connection, gone: Sequence[int]) -> None:
+    if not gone:
+        return
     from . import vectors
 
     for passage in gone:
@@ -150,6 +174,7 @@ def _forget(db: sqlite3.Connection, id: int) -> None:
     for table in _OF_A_PAGE:
         db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
     db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
+    _forget_hashes(db, id)
     db.execute("DELETE FROM pages WHERE id = ?", (id,))
 
 
@@ -158,20 +183,24 @@ def _put_triples(db: sqlite3.Connection, id: int, stated: Iterable[tuple]) -> No
     db.executemany("INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _put_entities(db: sqlite3.Connection) -> None:
-    """The names in the triples, of which only those that changed are written."""
+def _names(db: sqlite3.Connection, id: int) -> Iterator[str]:
+    """The names in the triples of a page, as often as they are there."""
+    rows = db.execute("SELECT subject, object FROM kg_triples WHERE page = ?", (id,))
+    return chain.from_iterable(rows.fetchall())
+
+
+def _count_entities(db: sqlite3.Connection, names: Mapping[str, int]) -> None:
+    """So many more, or less, triples have these names."""
     from ...formats.page import triple
 
-    rows = db.execute(
-        "SELECT name, count(*) FROM "
-        "(SELECT subject AS name FROM kg_triples UNION ALL SELECT object FROM kg_triples) "
-        "GROUP BY name"
+    add = (
+        "INSERT INTO kg_entities VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET triples = triples + excluded.triples"
     )
-    now = {(name, triple.comparison_key(name), count) for name, count in rows}
-    before = set(db.execute("SELECT name, same, triples FROM kg_entities"))
-    gone = ((name,) for name, _, _ in before - now)
-    db.executemany("DELETE FROM kg_entities WHERE name = ?", gone)
-    db.executemany("INSERT INTO kg_entities VALUES (?, ?, ?)", sorted(now - before))
+    for name, count in sorted(names.items()):
+        if count:
+            db.execute(add, (name, triple.comparison_key(name), count))
+            db.execute("DELETE FROM kg_entities WHERE name = ? AND triples <= 0", (name,))
 
 
 def remake_graph(index: IndexFile) -> None:
@@ -180,10 +209,12 @@ def remake_graph(index: IndexFile) -> None:
     with index.writing() as db:
         rows = db.execute("SELECT id, path FROM pages").fetchall()
         db.execute("DELETE FROM kg_triples")
+        db.execute("DELETE FROM kg_entities")
         for id, path in rows:
             if (data := reading.page_content(index.home, path)) is not None:
                 _put_triples(db, id, page_reading.triples_of(data, path))
-        _put_entities(db)
+        names = db.execute("SELECT subject, object FROM kg_triples")
+        _count_entities(db, Counter(chain.from_iterable(names)))
 
 
 # --- answers
@@ -256,6 +287,11 @@ def graph(index: IndexFile) -> "Graph":
         return Graph(facts, spans, _replacing(db), _aliases(db))
 
 
-def sketches(db: sqlite3.Connection) -> "list[tuple[str, array[int]]]":
-    rows = db.execute("SELECT path, sketch FROM pages")
+def find_alike(db: sqlite3.Connection, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
+    from ...formats.page import likeness
+
+    having = "SELECT page FROM page_hashes WHERE hash = ? ORDER BY page DESC LIMIT ?"
+    found = [[page for (page,) in db.execute(having, (hash, MANY))] for hash in _keys(sketch)]
+    one = "SELECT path, sketch FROM pages WHERE id = ?"
+    rows = (db.execute(one, (page,)).fetchone() for page in likeness.find_likely(found))
     return [(path, array("I", blob)) for path, blob in rows]

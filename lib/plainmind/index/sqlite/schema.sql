@@ -179,6 +179,15 @@ CREATE TABLE pages (
     sketch     BLOB NOT NULL
 );
 CREATE INDEX pages_by_link ON pages (link);
+-- What is compared with the files before every answer, without the bodies between.
+CREATE INDEX pages_by_state ON pages (path, inode, modified, changed, size);
+
+-- The first of each page's sketch: near-duplicates share most of them.
+CREATE TABLE page_hashes (
+    hash INTEGER NOT NULL,
+    page INTEGER NOT NULL, -- pages.id
+    PRIMARY KEY (hash, page)
+) WITHOUT ROWID;
 
 -- A page's text in pieces of whole paragraphs, of some 120 words, each with a vector of its own.
 CREATE TABLE passages (

@@ -187,11 +187,11 @@ class Store(IndexFile):
 
         pages.remake_graph(self)
 
-    def sketches(self) -> "list[tuple[str, array[int]]]":
+    def find_alike(self, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
         self.look_at_pages()
         from . import pages
 
-        return pages.sketches(self.db)
+        return pages.find_alike(self.db, sketch)
 
     def pending(
         self,

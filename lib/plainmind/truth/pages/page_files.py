@@ -48,9 +48,12 @@ def list_paths(home: Home, chosen: tuple[str, ...] = ()) -> Iterator[str]:
             yield path
 
 
-def list_entries(home: Home, place: str) -> list[tuple[str, "os.DirEntry[str]"]]:
+def list_entries(
+    home: Home, place: str, matches: Callable[[str], bool] | None = None
+) -> list[tuple[str, "os.DirEntry[str]"]]:
     """The same for one place, as the system lists them, by path. Folders below knowledge/, and of
-    somebody else's vault, are read, unless they are hidden or links."""
+    somebody else's vault, are read, unless they are hidden or links. With `matches`, only those of
+    folders in which a name does."""
     pages: dict[str, os.DirEntry[str]] = {}
     folders = [place]
     while folders:
@@ -60,18 +63,20 @@ def list_entries(home: Home, place: str) -> list[tuple[str, "os.DirEntry[str]"]]
             found = list(os.scandir(home.path(folder)))
         except (OSError, NotPermitted):
             continue
-        named = {entry.name: entry for entry in found if _is_page(home, folder, entry)}
-        for name in list_copies(home, folder, named):
-            del named[name]
-        pages |= {os.path.join(folder, name): entry for name, entry in named.items()}
+        above = os.path.join(folder, "")
+        if not matches or any(matches(entry.name) for entry in found):
+            named = {entry.name: entry for entry in found if _is_page(home, folder, entry)}
+            for name in list_copies(home, folder, named):
+                del named[name]
+            pages |= {above + name: entry for name, entry in named.items()}
         if place in ("", KNOWLEDGE) and folder.count("/") < DEEPEST:
-            folders += [os.path.join(folder, one.name) for one in found if is_shown_folder(one)]
-    return sorted(pages.items())
+            folders += [above + one.name for one in found if is_shown_folder(one)]
+    return [(path, pages[path]) for path in sorted(pages)]
 
 
 def is_shown_folder(entry: "os.DirEntry[str]") -> bool:
     """Whether it is a folder of a vault, and not .obsidian, .trash or .git."""
-    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+    return entry.is_dir(follow_symlinks=False) and entry.name[0] != "."
 
 
 def list_copies(home: Home, place: str, names: Collection[str]) -> list[str]:
@@ -150,7 +155,8 @@ def is_foreign(path: str) -> bool:
 
 
 def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
-    if not entry.name.endswith(".md") or entry.name.startswith("."):
+    name = entry.name
+    if name[-3:] != ".md" or name[0] == ".":
         return False
     if entry.is_file(follow_symlinks=False):
         return True
@@ -312,7 +318,14 @@ def find_alike(home: Home, place: str, name: str) -> list[str]:
     from ...formats.page.page import name_of
 
     key = link_key(name_of(name))
-    return [path for path in list_paths(home, (place,)) if link_key(name_of(path)) == key]
+    last = key[-1:]
+
+    def matches(path: str) -> bool:
+        end = path[-4:-3]  # of most pages, another one: sparing them the making of a key
+        is_other = end.casefold() != last and end.isascii() and end.isalnum()
+        return not is_other and link_key(name_of(path)) == key
+
+    return [path for path, _ in list_entries(home, place, matches) if matches(path)]
 
 
 def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
