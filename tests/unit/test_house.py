@@ -318,11 +318,11 @@ def test_a_turn_without_a_route_does_not_pay_for_the_rules(tmp_path):
 
 def test_work_xp_loads_no_rules_when_nothing_happened(tmp_path):
     """What folds the journal, and what compares commands, is not what reading rows needs."""
-    makers = {f"plainmind.index.sqlite.work_{name}" for name in ("fold", "groups", "intake")}
+    makers = {f"plainmind.index.rows.work_{name}" for name in ("fold", "groups", "intake")}
     makers |= {"plainmind.team.commands", "tomllib"}
     assert makers <= loaded("work-xp", home=tmp_path)
     modules = loaded("work-xp", "ux", home=tmp_path)
-    assert "plainmind.index.sqlite.work" in modules
+    assert "plainmind.index.rows.work" in modules
     assert not modules & {*HEAVY, *makers, "subprocess", "ctypes"}
 
 

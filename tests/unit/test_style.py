@@ -94,7 +94,11 @@ def classes_named_twice(all: list[Source]) -> Iterator[str]:
 
 
 #: the index's engine, and another tool's database that is imported
-SQL = ("lib/plainmind/index/sqlite/", "lib/plainmind/bridges/histories/database.py")
+SQL = (
+    "lib/plainmind/index/rows/",
+    "lib/plainmind/index/sqlite/",
+    "lib/plainmind/bridges/histories/database.py",
+)
 
 
 def sql_outside_the_engine(all: list[Source]) -> Iterator[str]:

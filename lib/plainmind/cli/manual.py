@@ -218,7 +218,7 @@ def _schema() -> str:
 
 
 def _sql(name: str) -> str:
-    with open(os.path.join(PACKAGE, "index", "sqlite", f"{name}.sql"), encoding="utf-8") as file:
+    with open(os.path.join(PACKAGE, "index", "rows", f"{name}.sql"), encoding="utf-8") as file:
         return file.read()
 
 

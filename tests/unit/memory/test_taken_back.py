@@ -17,9 +17,9 @@ from plainmind.ground import clock, file_states, files
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
 from plainmind.index import cache, reading
+from plainmind.index.rows.removal import Removal
+from plainmind.index.rows.store import Store
 from plainmind.index.sqlite import opening
-from plainmind.index.sqlite.removal import Removal
-from plainmind.index.sqlite.store import Store
 from plainmind.memory import Memory, embedding, forgetting, moments, pages
 from plainmind.providers import registry
 from plainmind.recall import report

@@ -128,7 +128,7 @@ def test_the_tables_tell_the_story(night):
 
 def test_the_questions_of_the_manual_are_answered(night):
     """Those of mind-work(7) that ask for no week before today."""
-    with open(os.path.join(ROOT, "lib/plainmind/index/sqlite/questions.sql")) as file:
+    with open(os.path.join(ROOT, "lib/plainmind/index/rows/questions.sql")) as file:
         blocks = [block.partition("\n") for block in file.read().split("\n\n")]
     questions = {head.removeprefix("-- "): sql for head, _, sql in blocks}
     ((_, status, tasks, failed, hours, _),) = ask(

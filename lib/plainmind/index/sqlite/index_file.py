@@ -1,58 +1,28 @@
-"""The index file as the modules of its tables see it: transactions, settings, damage.
+"""The index file: an open index (index.rows.store) that SQLite keeps, with its transactions.
 
-Refuses to know what the rows mean, and what an index answers (index.sqlite.store).
+Refuses to know how it keeps words and vectors (index.sqlite.tables).
 """
 
-import json
 import os
 import sqlite3
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...ground import files
 from ...ground.paths import Home
-
-if TYPE_CHECKING:
-    from ..engine import Removed
-
-VERSION = 16  # of the schema and of everything rows are computed with: tokens, stems, episodes
+from ..rows.database import Damaged, Outdated
+from ..rows.store import Store
 
 
-class Damaged(Exception):
-    """The index is corrupt, foreign, or of another version: it is to be rebuilt.
+class IndexFile(Store):
+    """An open index file."""
 
-    `version` is that of a whole index of another version.
-    """
-
-    version = 0
-
-
-def checksum(*values: bytes | None) -> int:
-    """What shows that a row was damaged whose values SQLite takes as they come (CRC-32)."""
-    return zlib.crc32(b"".join(filter(None, values)))
-
-
-def check(kept: int, *values: bytes) -> None:
-    """Damaged when these are not the values that this checksum was made of."""
-    if checksum(*values) != kept:
-        raise Damaged("damaged (a checksum)")
-
-
-class Outdated(Exception):
-    """The index does not say what the files say, and may not be written: a copy of it may."""
-
-
-class IndexFile:
-    """An open index file. Reading needs nothing; writing goes through `writing()`."""
+    db: sqlite3.Connection
 
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
-        self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
-        self.progress: Callable[[int, int], None] = lambda done, of: None
-        self.say: Callable[[str], None] = lambda text: None
-        self.removed: Callable[[Sequence[Removed], AbstractSet[str]], None] = lambda one, all: None
+        super().__init__(home)
+        self.db, self.fts5, self.writable = db, fts5, writable
         # its bytes: Python would take them for UTF-8, whatever names are in here
         file = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
         self.path = os.fsdecode(db.execute(file).fetchone()[0] or b"")
@@ -128,29 +98,12 @@ class IndexFile:
         except OSError:
             return False
 
-    def setting(self, name: str) -> Any:
-        return self.settings(name)[0]
+    def is_to_blame(self, error: Exception) -> bool:
+        if isinstance(error, sqlite3.DatabaseError):
+            return True
+        from . import damage
 
-    def settings(self, *names: str) -> list[Any]:
-        """Values of the table of settings, as of one moment; None for what is not set."""
-        asked = f"SELECT name, value FROM settings WHERE name IN ({', '.join('?' * len(names))})"
-        found = dict(self.db.execute(asked, names).fetchall())
-        return [_decode(name, found.get(name)) for name in names]
+        return damage.is_suspect(error)
 
-    def put_setting(self, name: str, value: Any) -> None:
-        is_plain = isinstance(value, str) and not _is_json(value)
-        text = value if is_plain else json.dumps(value)
-        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
-
-
-def _decode(name: str, value: Any) -> Any:
-    if not _is_json(value):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise sqlite3.DatabaseError(f"malformed setting {name}") from None
-
-
-def _is_json(value: Any) -> bool:
-    return isinstance(value, str) and value[:1] in '[{"'
+    def insert(self, sql: str, row: Sequence[Any]) -> int:
+        return self.db.execute(sql, row).lastrowid or 0

@@ -15,9 +15,9 @@ from ...formats.words import fingerprint
 from ...ground import clock, files, regular
 from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
+from ..rows.database import VERSION, Damaged
 from . import words
-from .index_file import VERSION, Damaged
-from .store import Store
+from .tables import FileTables
 
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
@@ -31,10 +31,13 @@ _PARTS = ("", "-journal", "-wal", "-shm")
 #: errors of the machine's, which say nothing against the index itself
 _MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN AUTH".split())
 
-_SCHEMAS = [os.path.join(os.path.dirname(__file__), f"{name}.sql") for name in ("schema", "work")]
+_ROWS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "rows")
+_SCHEMAS = [os.path.join(_ROWS, f"{name}.sql") for name in ("schema", "work")]
 
 
-def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
+def opened(
+    home: Home, say: Callable[[str], None], *, thorough: bool = False
+) -> Iterator[FileTables]:
     path = _path(home)
     _make_way(home, path, say)
     if not _is_writable(path):
@@ -83,14 +86,16 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
 
 def _unwritten(
     home: Home, path: str, say: Callable[[str], None], thorough: bool
-) -> Iterator[Store]:
+) -> Iterator[FileTables]:
     """The index where nothing can be written, or a copy of it when it does not say what the files
     say, or cannot be read without writing."""
     if not (yield from _use(home, path, say, thorough)):
         yield from copied(home, say, thorough=thorough)
 
 
-def unchanged(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
+def unchanged(
+    home: Home, say: Callable[[str], None], *, thorough: bool = False
+) -> Iterator[FileTables]:
     path = _path(home)
     there = os.path.isfile(path) and os.path.getsize(path)
     if not there or not (yield from _use(home, path, say, thorough, pretends=True)):
@@ -99,7 +104,7 @@ def unchanged(home: Home, say: Callable[[str], None], *, thorough: bool = False)
 
 def _use(
     home: Home, path: str, say: Callable[[str], None], thorough: bool, *, pretends: bool = False
-) -> Generator[Store, None, bool]:
+) -> Generator[FileTables, None, bool]:
     """The index at a path, if it can be opened; whether it was used to the end."""
     try:
         inode = _inode(path) if pretends else 0
@@ -114,7 +119,9 @@ def _use(
     return store.failure is None
 
 
-def copied(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
+def copied(
+    home: Home, say: Callable[[str], None], *, thorough: bool = False
+) -> Iterator[FileTables]:
     from ...ground import scratch
 
     with scratch.open_folder() as folder:
@@ -133,7 +140,7 @@ def copied(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
             yield made_in(home, os.path.join(folder, "again"))
 
 
-def made_in(home: Home, folder: str) -> Store:
+def made_in(home: Home, folder: str) -> FileTables:
     return _open(home, os.path.join(folder, "mind.db"))
 
 
@@ -202,7 +209,7 @@ def _make_way(home: Home, path: str, say: Callable[[str], None]) -> None:
             regular.change_mode(part, 0o600)
 
 
-def _open(home: Home, path: str) -> Store:
+def _open(home: Home, path: str) -> FileTables:
     writable = _is_writable(path)
     if writable:
         files.make_folder(os.path.dirname(path))
@@ -246,7 +253,7 @@ def _open(home: Home, path: str) -> Store:
     except BaseException:
         db.close()
         raise
-    return Store(home, db, fts5=fts5, writable=writable)
+    return FileTables(home, db, fts5=fts5, writable=writable)
 
 
 def _is_writable(path: str) -> bool:

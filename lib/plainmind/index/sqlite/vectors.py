@@ -13,64 +13,34 @@ whoever reads as of an earlier moment reads it on; one that is made again has an
 import os
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from ...formats.evidence import dot
 from ...ground.errors import InputOutput
 from .. import vector_file
 from ..cache import from_blob
+from ..rows.database import Damaged, Outdated, check
+from ..rows.embedded import THERE
+from ..rows.events import EVENT
 from ..vector_file import Packing, Unfit, Unusable, VectorFile
-from .index_file import Damaged, IndexFile, Outdated, check
+from . import vector_scan
+from .index_file import IndexFile
+from .vector_scan import COLUMNS, PackedFile, open_file, row_of
 
 Answer = TypeVar("Answer")
 
-EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
+scan = vector_scan.scan
 BATCH = 4096  # vectors packed at once; the most that a file is fitted to
 SPARE = 1024  # dead records that a file may have
 
-_FILE = "token, dimensions, records, dead, fitted, error, reach, state"
 _HOLES = (
     "INSERT OR IGNORE INTO vector_holes SELECT token, place FROM vectors "
     "JOIN vector_files ON vector_files.model = vectors.model WHERE {} AND place >= 0"
 )
 _OF_EVENTS = "FROM vectors WHERE model = ? AND kind = 'event' AND embedding IS NOT NULL"
-
-
-class _File(NamedTuple):
-    """A row of vector_files."""
-
-    token: int
-    dimensions: int
-    records: int
-    dead: int
-    fitted: int
-    error: float
-    reach: float
-    state: str  # of the file as we left it
-
-
-class EventCosines(vector_file.Cosines):
-    """The cosine of a query with each packed vector. `id` is 0 also of those whose event is gone,
-    and that are still to be overwritten."""
-
-    def __init__(self, file: VectorFile, query: Sequence[float], row: _File, holes: AbstractSet):
-        super().__init__(file, query, row.error, row.reach)
-        self._holes = holes
-
-    def id(self, place: int, *, checked: bool = False) -> int:
-        """Records were checked when somebody else may have written into the file."""
-        return 0 if place in self._holes else self.file.id(place, checked=checked)
-
-    def ids(self) -> "array[int]":
-        """Of all places, in their order."""
-        ids = self.file.ids()
-        for place in self._holes:
-            ids[place] = 0
-        return ids
 
 
 def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, "array[float]"]:
@@ -86,37 +56,6 @@ def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int
         )
         for event, *kept in rows:
             found[event] = _vector(*kept)
-    return found
-
-
-def scan(index: IndexFile, model: str, query: Sequence[float]) -> EventCosines | None:
-    """The query's cosine with every event's vector, None when there is none; Unusable when the file
-    has to be made again."""
-    row = _row(index.db, model)
-    if row is None or not row.records:
-        return None
-    file = _open(index, row)
-    if file.dimensions != len(query):
-        raise Unusable("of another length", file)
-    if file.state != row.state:
-        file.ids()
-    sql = "SELECT place FROM vector_holes WHERE token = ?"
-    return EventCosines(file, query, row, frozenset(chain(*index.db.execute(sql, (row.token,)))))
-
-
-def places(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, int]:
-    """Where these events are in a scan, as far as they have vectors."""
-    found: dict[int, int] = {}
-    for start in range(0, len(events), 500):
-        some = events[start : start + 500]
-        marks = ",".join("?" * len(some))
-        found.update(
-            db.execute(
-                "SELECT owner, place FROM vectors "
-                f"WHERE kind = 'event' AND owner IN ({marks}) AND model = ? AND place >= 0",
-                (*some, model),
-            )
-        )
     return found
 
 
@@ -139,19 +78,6 @@ def passages(
 def _vector(embedding: bytes, kept: int) -> "array[float]":
     check(kept, embedding)
     return from_blob(embedding)
-
-
-def _row(db: sqlite3.Connection, model: str) -> _File | None:
-    row = db.execute(f"SELECT {_FILE} FROM vector_files WHERE model = ?", (model,)).fetchone()
-    return _File(*row) if row else None
-
-
-def _open(index: IndexFile, row: _File) -> VectorFile:
-    """The file beside the index, or, of a copy of it, beside the one that was copied."""
-    path = vector_file.name(index.folder, row.token)
-    if not os.path.lexists(path):
-        path = vector_file.name(index.home.index, row.token)
-    return VectorFile(path, row.token, row.records)
 
 
 # --- what goes
@@ -183,7 +109,7 @@ def overwrite(index: IndexFile) -> None:
             holes = "FROM vector_holes WHERE token = ?"
             some = list(chain(*db.execute(f"SELECT place {holes}", (row.token,))))
             with suppress(Unusable):  # who scans it makes it again
-                there = _open(index, row)
+                there = open_file(index, row)
                 vector_file.take_out(there, some)
                 if there.state == row.state:
                     _keep_state(index, row)
@@ -195,11 +121,13 @@ def overwrite(index: IndexFile) -> None:
             os.unlink(os.path.join(index.folder, name))
 
 
-def _list_unclean(index: IndexFile) -> Iterator[_File]:
+def _list_unclean(index: IndexFile) -> Iterator[PackedFile]:
     """Files that hold something that is of no event. That of a home is not touched where this is a
     copy of its index."""
     hole = "SELECT 1 FROM vector_holes WHERE token = ? LIMIT 1"
-    for row in map(_File._make, index.db.execute(f"SELECT {_FILE} FROM vector_files").fetchall()):
+    for row in map(
+        PackedFile._make, index.db.execute(f"SELECT {COLUMNS} FROM vector_files").fetchall()
+    ):
         path = vector_file.name(index.folder, row.token)
         if os.path.isfile(path) and (
             os.path.getsize(path) > vector_file.end_of(row.dimensions, row.records)
@@ -210,16 +138,16 @@ def _list_unclean(index: IndexFile) -> Iterator[_File]:
 
 def settle(index: IndexFile, model: str) -> None:
     """Look at a file into which somebody else wrote, so that who scans it need not any more."""
-    row = _row(index.db, model)
+    row = row_of(index.db, model)
     with suppress(Unusable):  # who scans it makes it again
-        if row and (there := _open(index, row)).state != row.state:
+        if row and (there := open_file(index, row)).state != row.state:
             there.ids()
             with index.writing():
                 _keep_state(index, row, there.state)
 
 
-def _keep_state(index: IndexFile, row: _File, state: str = "") -> None:
-    state = state or _open(index, row).state
+def _keep_state(index: IndexFile, row: PackedFile, state: str = "") -> None:
+    state = state or open_file(index, row).state
     index.db.execute("UPDATE vector_files SET state = ? WHERE token = ?", (state, row.token))
 
 
@@ -247,10 +175,20 @@ def is_unpacked(db: sqlite3.Connection, model: str) -> bool:
     return db.execute(sql, (model,)).fetchone() is not None
 
 
-def replace(db: sqlite3.Connection, model: str, events: Iterable[int]) -> None:
-    """These events are about to get other vectors of a model. The caller holds a transaction."""
-    which = "kind = 'event' AND owner = ? AND vectors.model = ?"
-    db.executemany(_HOLES.format(which), ((event, model) for event in events))
+def put(index: IndexFile, kind: str, rows: Sequence[tuple]) -> None:
+    """What became of texts, those that are still there: (id, model, vector, attempts, status,
+    error, next try, checksum). The caller holds a transaction, and has `overwrite` called after
+    it."""
+    if kind == EVENT:
+        which = "kind = 'event' AND owner = ? AND vectors.model = ?"
+        index.db.executemany(_HOLES.format(which), (row[:2] for row in rows))
+    index.db.executemany(
+        "INSERT OR REPLACE INTO vectors "
+        "(kind, owner, model, embedding, attempts, status, error, next_try, checksum, place) "
+        f"SELECT '{kind}', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, -1 "
+        f"WHERE EXISTS (SELECT 1 FROM {THERE[kind]} WHERE id = ?1)",
+        rows,
+    )
 
 
 def pack_new(index: IndexFile, model: str) -> None:
@@ -260,7 +198,7 @@ def pack_new(index: IndexFile, model: str) -> None:
         return
     if index.pretends:
         raise Outdated
-    row = _row(index.db, model)
+    row = row_of(index.db, model)
     (new,) = index.db.execute(f"SELECT count(*) {_OF_EVENTS} AND place < 0", (model,)).fetchone()
     if row is None or _is_outgrown(row, new) or not _is_here(index, row):
         _pack_all(index, model)
@@ -274,17 +212,17 @@ def pack_new(index: IndexFile, model: str) -> None:
         _pack_all(index, model)
 
 
-def _is_outgrown(row: _File, new: int) -> bool:
+def _is_outgrown(row: PackedFile, new: int) -> bool:
     """Whether a file was fitted to few vectors, or is full of what is no more."""
     live = row.records + new - row.dead
     return _is_full(row) or row.fitted < min(live // 8, BATCH)
 
 
-def _is_full(row: _File) -> bool:
+def _is_full(row: PackedFile) -> bool:
     return row.dead > max(SPARE, row.records // 2)
 
 
-def _is_here(index: IndexFile, row: _File) -> bool:
+def _is_here(index: IndexFile, row: PackedFile) -> bool:
     """Whether it may be appended to. That of a home may not, where this is a copy of its index."""
     here = os.path.lexists(vector_file.name(index.folder, row.token))
     return here or not os.path.lexists(vector_file.name(index.home.index, row.token))
@@ -298,7 +236,7 @@ def with_file(index: IndexFile, model: str, ask: Callable[[], Answer]) -> Answer
         if index.pretends:
             raise Outdated from error
         with index.writing() as db:
-            row = _row(db, model)
+            row = row_of(db, model)
             if row and row.token == error.token:  # nobody was faster
                 _tell(index, error)
                 _pack_all(index, model)
@@ -318,7 +256,7 @@ def _pack_all(index: IndexFile, model: str, least: float = 0.0) -> None:
 
     `least` is how far a component may be from the mean. If one is further, all is done once more,
     with room, so that it is not often."""
-    old = _row(index.db, model)
+    old = row_of(index.db, model)
     if old and _is_full(old):  # each record moves; else rows stay as they are
         index.db.execute("UPDATE vectors SET place = -1 WHERE model = ? AND place >= 0", (model,))
     while True:
@@ -333,7 +271,7 @@ def _pack_all(index: IndexFile, model: str, least: float = 0.0) -> None:
             os.unlink(vector_file.name(index.folder, new.token))
 
 
-def _create(index: IndexFile, model: str, least: float) -> _File | None:
+def _create(index: IndexFile, model: str, least: float) -> PackedFile | None:
     """A new file, fitted to the first vectors; none where there are none."""
     db = index.db
     db.execute("DELETE FROM vector_files WHERE model = ?", (model,))
@@ -345,13 +283,13 @@ def _create(index: IndexFile, model: str, least: float) -> _File | None:
         return None
     packing = Packing.of(some, least)
     token = vector_file.create(index.folder, packing)
-    new = _File(token, len(packing.mean), 0, 0, len(some), 0.0, 0.0, "")
+    new = PackedFile(token, len(packing.mean), 0, 0, len(some), 0.0, 0.0, "")
     marks = ", ".join("?" * len(new))
-    db.execute(f"INSERT INTO vector_files (model, {_FILE}) VALUES (?, {marks})", (model, *new))
+    db.execute(f"INSERT INTO vector_files (model, {COLUMNS}) VALUES (?, {marks})", (model, *new))
     return new
 
 
-def _refill(index: IndexFile, model: str, new: _File) -> _File:
+def _refill(index: IndexFile, model: str, new: PackedFile) -> PackedFile:
     """Write into a new file what has a place already, and keeps it."""
     rows = index.db.execute(
         f"SELECT place, owner, embedding, checksum {_OF_EVENTS} AND place >= 0 ORDER BY id",
@@ -362,7 +300,7 @@ def _refill(index: IndexFile, model: str, new: _File) -> _File:
     return new
 
 
-def _append(index: IndexFile, model: str, file: _File) -> None:
+def _append(index: IndexFile, model: str, file: PackedFile) -> None:
     """Pack what is in no file yet, in the order in which it came: Unfit, Unusable."""
     sql = f"SELECT id, owner, embedding, checksum {_OF_EVENTS} AND place < 0 ORDER BY id LIMIT ?"
     while some := index.db.execute(sql, (model, BATCH)).fetchall():
@@ -372,7 +310,7 @@ def _append(index: IndexFile, model: str, file: _File) -> None:
         index.db.executemany("UPDATE vectors SET place = ? WHERE id = ?", places)
 
 
-def _write(index: IndexFile, file: _File, rows: Sequence[tuple]) -> _File:
+def _write(index: IndexFile, file: PackedFile, rows: Sequence[tuple]) -> PackedFile:
     """Pack the vectors of rows (place, owner, embedding, checksum) behind what counts of a file;
     what it is then. Places that no row has are dead."""
     path = vector_file.name(index.folder, file.token)
@@ -388,9 +326,9 @@ def _write(index: IndexFile, file: _File, rows: Sequence[tuple]) -> _File:
     vector_file.append(path, there.start + file.records * size, b"".join(data))
     dead = file.dead + at - file.records - len(rows)
     sizes = max(file.error, packed.error), max(file.reach, packed.reach)
-    new = _File(file.token, file.dimensions, at, dead, file.fitted, *sizes, file.state)
+    new = PackedFile(file.token, file.dimensions, at, dead, file.fitted, *sizes, file.state)
     if not file.records or there.state == file.state:
-        new = new._replace(state=_open(index, new).state)
+        new = new._replace(state=open_file(index, new).state)
     index.db.execute(
         "UPDATE vector_files SET records = ?, dead = ?, error = ?, reach = ?, state = ? "
         "WHERE token = ?",

@@ -6,20 +6,18 @@ only, and takes every other character for a letter.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from ...formats.evidence import Posting, Term
+from ...formats.evidence import Posting
 from ...formats.words import Words
+from ..rows.word_counts import MOST
 from .index_file import IndexFile
 
-#: events that the words of one question may touch: rare words first, the most frequent are left out
-POSTINGS = 8000
 #: of a column of the table of events, with FTS5: how often its words are in the opening, and in the
 #: rest. A word is in those that add up to its number.
-_TIMES = {f"o{1 << n}": (1 << n, 0) for n in range(6)} | {
-    f"r{1 << n}": (0, 1 << n) for n in range(8)
+_TIMES = {f"o{1 << n}": (1 << n, 0) for n in range(MOST[0].bit_length())} | {
+    f"r{1 << n}": (0, 1 << n) for n in range(MOST[1].bit_length())
 }
-MOST = tuple(map(sum, zip(*_TIMES.values())))  # that counts
 
 
 def tables(fts5: bool) -> str:
@@ -38,33 +36,27 @@ def tables(fts5: bool) -> str:
     )
 
 
-def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
+def add(index: IndexFile, rows: Iterable[tuple[int, Words]]) -> None:
     """Put events in."""
-    if fts5:
+    if index.fts5:
         marks = ", ".join("?" * (1 + len(_TIMES)))
         sql = f"INSERT INTO words (rowid, {', '.join(_TIMES)}) VALUES ({marks})"
-        db.executemany(sql, map(_row, rows))
+        index.db.executemany(sql, map(_row, rows))
     else:
-        _add(db, "words", rows)
+        _add(index.db, "words", rows)
 
 
-def add_pages(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]]) -> None:
-    _add(db, "page_words", rows)
+def add_pages(index: IndexFile, rows: Iterable[tuple[int, Words]]) -> None:
+    _add(index.db, "page_words", rows)
+
+
+def remove_page(index: IndexFile, id: int) -> None:
+    index.db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
 
 
 def _add(db: sqlite3.Connection, table: str, rows: Iterable[tuple[int, Words]]) -> None:
     texts = ((id, " ".join(of.opening), " ".join([*of.rest, *of.common])) for id, of in rows)
     db.executemany(f"INSERT INTO {table} (rowid, opening, rest) VALUES (?, ?, ?)", texts)
-
-
-def count(db: sqlite3.Connection, found: Iterable[Words], sign: int) -> None:
-    """Add to the number of events that each word is in, or take from it."""
-    counts = Counter(term for one in found for term in {*one.opening, *one.rest, *one.common})
-    add = "INSERT INTO word_counts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET events = events + ?2"
-    db.executemany(add, ((term, sign * times) for term, times in counts.items()))
-    if sign < 0:
-        gone = "DELETE FROM word_counts WHERE term = ? AND events = 0"
-        db.executemany(gone, ((term,) for term in counts))
 
 
 def _row(item: tuple[int, Words]) -> tuple[int | str, ...]:
@@ -80,54 +72,34 @@ def _row(item: tuple[int, Words]) -> tuple[int | str, ...]:
     return id, *map(" ".join, columns.values())
 
 
-def remove(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
+def remove(index: IndexFile, rows: Iterable[tuple[int, Words]]) -> None:
     """Take events out; FTS5 without content has to be told what was in them."""
-    if fts5:
+    if index.fts5:
         marks = ", ".join("?" * (1 + len(_TIMES)))
         sql = f"INSERT INTO words (words, rowid, {', '.join(_TIMES)}) VALUES ('delete', {marks})"
-        db.executemany(sql, map(_row, rows))
+        index.db.executemany(sql, map(_row, rows))
     else:
-        db.executemany("DELETE FROM words WHERE rowid = ?", ((id,) for id, _ in rows))
+        index.db.executemany("DELETE FROM words WHERE rowid = ?", ((id,) for id, _ in rows))
 
 
-def places(db: sqlite3.Connection, terms: Sequence[str], fts5: bool) -> tuple[list[Term], int]:
-    """Where the terms are, within the bound; and how many places that took."""
-    counts = [(_frequency(db, term), term) for term in terms]
-    found, touched = {}, 0
-    for count, term in sorted(counts):
-        some: list[Posting] = []
-        # the rarest word is always looked up, if need be only its newest places
-        if count and (touched + count <= POSTINGS or not touched):
-            some = postings(db, term, fts5) if count <= POSTINGS else _newest(db, term, fts5)
-            touched += len(some)
-        found[term] = Term(count, some)
-    return [found[term] for term in terms], touched
-
-
-def _frequency(db: sqlite3.Connection, term: str) -> int:
-    """In how many events a term is."""
-    row = db.execute("SELECT events FROM word_counts WHERE term = ?", (term,)).fetchone()
-    return row[0] if row else 0
-
-
-def postings(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
+def postings(index: IndexFile, term: str) -> list[Posting]:
     """The events that hold a term, by ascending id."""
-    if not fts5:
-        return [_capped(one) for one in _postings_fts4(db, term, "words")]
-    rows = db.execute("SELECT doc, col FROM places WHERE term = ?", (term,))
+    if not index.fts5:
+        return [_capped(one) for one in _postings_fts4(index.db, term, "words")]
+    rows = index.db.execute("SELECT doc, col FROM places WHERE term = ?", (term,))
     return _gathered((id, *_TIMES[column]) for id, column in rows)
 
 
-def _newest(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
-    """Those with the greatest ids, as many as may be touched. The others are not read."""
-    if not fts5:
-        return postings(db, term, fts5)[-POSTINGS:]
+def newest(index: IndexFile, term: str, count: int) -> list[Posting]:
+    """Those with the greatest ids, so many of more. The others are not read."""
+    if not index.fts5:
+        return postings(index, term)[-count:]
     sql = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
-    (least,) = db.execute(sql, (f'"{term}"', POSTINGS - 1)).fetchone()
+    (least,) = index.db.execute(sql, (f'"{term}"', count - 1)).fetchone()
     sql = "SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ?"
     found: list[tuple[int, int, int]] = []
     for column, times in _TIMES.items():
-        rows = db.execute(sql, (f'{column} : "{term}"', least))
+        rows = index.db.execute(sql, (f'{column} : "{term}"', least))
         found += [(id, *times) for (id,) in rows]
     return _gathered(sorted(found))
 
@@ -146,11 +118,11 @@ def _gathered(rows: Iterable[tuple[int, int, int]]) -> list[Posting]:
     return [*map(Posting._make, found)]
 
 
-def page_postings(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
+def page_postings(index: IndexFile, term: str) -> list[Posting]:
     """The pages that hold a term, by ascending id."""
-    if not fts5:
-        return _postings_fts4(db, term, "page_words")
-    rows = db.execute("SELECT doc, col FROM page_places WHERE term = ?", (term,))
+    if not index.fts5:
+        return _postings_fts4(index.db, term, "page_words")
+    rows = index.db.execute("SELECT doc, col FROM page_places WHERE term = ?", (term,))
     return _gathered((id, column == "opening", column != "opening") for id, column in rows)
 
 
@@ -167,11 +139,18 @@ def _capped(one: Posting) -> Posting:
     return Posting(one.id, min(one.opening, MOST[0]), min(one.rest, MOST[1]))
 
 
-def totals(db: sqlite3.Connection, fts5: bool) -> str:
+def page_texts(index: IndexFile) -> str:
+    return (
+        "SELECT path, line, opening, rest "
+        "FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid"
+    )
+
+
+def totals(index: IndexFile) -> str:
     """A query of each term of events, in how many it is, and how often."""
-    if fts5:
+    if index.fts5:
         return "SELECT term, count(DISTINCT doc), count(*) FROM places GROUP BY term"
-    db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.totals USING fts4aux(main, words)")
+    index.db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.totals USING fts4aux(main, words)")
     return "SELECT term, documents, occurrences FROM totals WHERE col = '*'"
 
 

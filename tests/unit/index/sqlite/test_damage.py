@@ -14,7 +14,8 @@ import tempfile
 import pytest
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import evidence, opening
+from plainmind.index.rows import evidence
+from plainmind.index.sqlite import opening
 from plainmind.memory import care
 from plainmind.truth.log.writer import EventDraft
 from scene import NOW

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.ground import file_states
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import opening, store, words
+from plainmind.index.sqlite import index_file, opening, words
 from plainmind.memory import care, pages
 from unit.index import stores
 from unit.index.stores import Fake
@@ -55,7 +55,7 @@ def test_another_process_was_faster(home, monkeypatch):
     with stores.opened(home) as index:
         index.look_at_pages()
     os.unlink(home.path("knowledge/c.md"))
-    real, once = store.Store.writing, []
+    real, once = index_file.IndexFile.writing, []
 
     def late(self):
         if not once:
@@ -65,7 +65,7 @@ def test_another_process_was_faster(home, monkeypatch):
                 other.look_at_pages()
         return real(self)
 
-    monkeypatch.setattr(store.Store, "writing", late)
+    monkeypatch.setattr(index_file.IndexFile, "writing", late)
     with stores.opened(home) as index:
         assert [row[2] for row in sorted(index.rows()["pages"])] == ["a", "b", "d"]
     assert once
@@ -128,7 +128,7 @@ def test_fts4_ranks_pages_as_fts5_does(home, monkeypatch, seed):
         with stores.opened(home) as index:
             before = answers(index)
             places = [
-                [(*p,) for p in words.page_postings(index.db, term, fts5)]
+                [(*p,) for p in words.page_postings(index, term)]
                 for term in ("restart", "日", "page", "cafe")
             ]
             found.append((places, before))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.ground.paths import Home
 from plainmind.index import vector_file
-from plainmind.index.sqlite import opening, vectors
+from plainmind.index.sqlite import opening, vector_scan, vectors
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
@@ -199,7 +199,7 @@ def check_bytes(home: Home, index, model: str) -> None:
     kept = rows(index, model)
     if not kept:
         return
-    row = vectors._row(index.db, model)
+    row = vector_scan.row_of(index.db, model)
     file = vector_file.VectorFile(only_file(home), row.token, row.records)
     assert os.path.getsize(file.path) == file.start + file.count * file.record
     for place in range(file.count):

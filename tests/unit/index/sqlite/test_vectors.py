@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from plainmind.formats.evidence import dot
 from plainmind.index import vector_file
 from plainmind.index.cache import from_blob, to_blob
-from plainmind.index.sqlite import vectors
+from plainmind.index.sqlite import vector_scan, vectors
 from plainmind.index.vector_file import Cosines, Packing, VectorFile
 from unit.index import stores
 
@@ -117,7 +117,7 @@ def check(index, model, query):
     assert sorted(filter(None, ids)) == sorted(exact)
     for place, event in enumerate(ids):
         assert not event or abs(scan.cosine(place) - dot(query, exact[event])) <= scan.error
-    found = vectors.places(index.db, model, sorted(exact))
+    found = vector_scan.places(index.db, model, sorted(exact))
     assert found == {event: place for place, event in enumerate(ids) if event}
 
 

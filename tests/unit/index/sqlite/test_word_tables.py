@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from plainmind.formats import words as grammar
 from plainmind.formats.evidence import Scope
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import events, opening, words
+from plainmind.index.rows import events, word_counts
+from plainmind.index.sqlite import opening, words
 from plainmind.recall.search import Query
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -60,7 +61,7 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
                 with index.writing():
                     events._forget(index, path)
                 places = [
-                    [(*p,) for p in words.postings(index.db, term, fts5)]
+                    [(*p,) for p in words.postings(index, term)]
                     for said in queries
                     for term in grammar.terms(said)
                 ]
@@ -152,8 +153,8 @@ def test_no_engine_changes_a_term(home, monkeypatch, fts5):
     found = grammar.of_event("", f"{text} C++ .env {text.upper()}")
     with stores.opened(home) as index:
         index.look_at_logs()
-        words.add(index.db, [(1, found)], fts5)
-        kept = {term for term, _, _ in index.db.execute(words.totals(index.db, fts5))}
+        words.add(index, [(1, found)])
+        kept = {term for term, _, _ in index.db.execute(words.totals(index))}
         assert kept == {*found.opening, *found.rest, *found.common}
 
 
@@ -176,10 +177,10 @@ def test_of_words_that_are_in_too_many_events_only_the_newest_of_the_rarest(
     asked = grammar.terms("dog garden café 東京 nowhere")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(opening, "has_fts5", lambda db: fts5)
-        patch.setattr(words, "POSTINGS", most)
+        patch.setattr(word_counts, "POSTINGS", most)
         with stores.opened(home) as index:
             index.look_at_logs()
-            found, touched = words.places(index.db, asked, fts5)
+            found, touched = word_counts.places(index, asked)
             ids = [id for (id,) in index.db.execute("SELECT id FROM events ORDER BY id")]
     terms = [grammar.of_event("", one) for one in said]
     left, rarest = most, True
@@ -211,16 +212,14 @@ def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
                 for term in terms:
                     expected.setdefault(term, {}).setdefault(event, [0, 0])[column] += 1
         for term, places in expected.items():
-            assert {
-                p.id: [p.opening, p.rest] for p in words.postings(index.db, term, index.fts5)
-            } == places, term
-            (known,), _ = words.places(index.db, [term], index.fts5)
+            assert {p.id: [p.opening, p.rest] for p in words.postings(index, term)} == places, term
+            (known,), _ = word_counts.places(index, [term])
             assert known.events == len(places)
 
 
 def test_while_somebody_else_writes_the_answer_is_of_one_moment(home, monkeypatch):
     """It was: events that came after the episodes were read had no place in any, an IndexError."""
-    log, real = Log(home), words.places
+    log, real = Log(home), word_counts.places
     log.append("test/1", [EventDraft(NOW, "user", "a zebra", {})], NOW)
 
     def look():
@@ -236,7 +235,7 @@ def test_while_somebody_else_writes_the_answer_is_of_one_moment(home, monkeypatc
         return real(*asked)
 
     threads: list[Thread] = []
-    monkeypatch.setattr(words, "places", late)
+    monkeypatch.setattr(word_counts, "places", late)
     with stores.opened(home) as index:
         assert len(stores.search(index, Query("zebra", NOW), Scope(), 99, -1.0).hits) == 1
     for thread in threads:

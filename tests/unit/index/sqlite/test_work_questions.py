@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from plainmind.ground import clock
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import opening
+from plainmind.index.rows import work
 from unit.index import stores
 from unit.index.sqlite.test_work_tables import line, write
 
@@ -57,7 +57,7 @@ def a_week() -> list[bytes]:
 
 
 def read_questions() -> dict[str, str]:
-    path = os.path.join(os.path.dirname(opening.__file__), "questions.sql")
+    path = os.path.join(os.path.dirname(work.__file__), "questions.sql")
     with open(path, encoding="utf-8") as file:
         parts = file.read().strip().split("\n\n")
     return {part.partition("\n")[0].removeprefix("-- "): part for part in parts}

@@ -16,7 +16,7 @@ from plainmind.formats.work.kinds import WORDS
 from plainmind.formats.work.schemas import SCHEMAS
 from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import work, work_fold, work_intake
+from plainmind.index.rows import work, work_fold, work_intake
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.work import journal as journal_file
 from unit.index import stores

@@ -1,6 +1,5 @@
 """Which events and passages have a vector, and which are to get one."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from ...ground import clock
@@ -8,19 +7,19 @@ from .. import embedding
 from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
 from ..page_reading import embedded_text
 from ..reading import EMBEDDED
-from . import events, vectors
-from .index_file import IndexFile, checksum
+from . import events
+from .database import IndexDatabase, SqlConnection, checksum
+from .events import EVENT, PASSAGE
 from .texts import WITH_BEFORE
-from .vectors import EVENT, PASSAGE
 
 _ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)
 
 #: the text may be gone by now: a window can be removed, and a page changed, while vectors are made
-_THERE = {EVENT: "events", PASSAGE: "passages"}
+THERE = {EVENT: "events", PASSAGE: "passages"}
 
 
 def pending(
-    db: sqlite3.Connection,
+    db: SqlConnection,
     model: str,
     now: int,
     retry_failed: bool,
@@ -28,12 +27,13 @@ def pending(
     at: Sequence[tuple[str, int]] | None,
 ) -> list[Pending]:
     only = None if at is None else {owner for place in at for owner in _owners(db, *place)}
-    late = (model, retry_failed, clock.to_text(now), limit)
+    most = limit if limit >= 0 else 1 << 62
+    late = (model, int(retry_failed), clock.to_text(now), most)
     rows = db.execute(
         "SELECT passages.id, title, text, coalesce(attempts, 0) "
         "FROM passages JOIN pages ON pages.id = passages.page "
         "LEFT JOIN vectors ON kind = 'passage' AND owner = passages.id AND vectors.model = ? "
-        f"WHERE coalesce(status, 'pending') <> 'ok' AND (? OR coalesce(next_try, '') <= ?) "
+        f"WHERE coalesce(status, 'pending') <> 'ok' AND (? = 1 OR coalesce(next_try, '') <= ?) "
         f"{_among('passages.id', PASSAGE, only)} ORDER BY date DESC, passages.id LIMIT ?",
         late,
     )
@@ -41,15 +41,14 @@ def pending(
         Pending(PASSAGE, id, embedded_text(title, text), attempts, len(text.strip()))
         for id, title, text, attempts in rows
     ]
-    if limit >= 0:
-        late = (*late[:3], limit - len(found))
+    late = (*late[:3], most - len(found))
     rows = db.execute(
         "SELECT event.id, event.author, event.content, coalesce(attempts, 0), before.author, "
         "before.content "
         "FROM events AS event "
         "LEFT JOIN vectors ON kind = 'event' AND owner = event.id AND vectors.model = ? "
         f"{WITH_BEFORE} AND coalesce(status, 'pending') <> 'ok' "
-        "AND (? OR coalesce(next_try, '') <= ?) "
+        "AND (? = 1 OR coalesce(next_try, '') <= ?) "
         f"{_among('event.id', EVENT, only)} ORDER BY event.unix_ms DESC, event.id DESC LIMIT ?",
         late,
     )
@@ -65,18 +64,19 @@ def pending(
     ]
 
 
-def standing(db: sqlite3.Connection, texts: Sequence[Pending]) -> list[Pending]:
-    there = lambda one: f"SELECT 1 FROM {_THERE[one.kind]} WHERE id = ?"
+def standing(db: SqlConnection, texts: Sequence[Pending]) -> list[Pending]:
+    there = lambda one: f"SELECT 1 FROM {THERE[one.kind]} WHERE id = ?"
     return [one for one in texts if db.execute(there(one), (one.id,)).fetchone()]
 
 
 def _among(column: str, kind: str, only: set[tuple[str, int]] | None) -> str:
     if only is None:
         return ""
-    return f"AND {column} IN ({','.join(str(id) for of, id in sorted(only) if of == kind)})"
+    ids = [str(id) for of, id in sorted(only) if of == kind]
+    return f"AND {column} IN ({','.join(ids or ['NULL'])})"
 
 
-def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int]]:
+def _owners(db: SqlConnection, path: str, line: int) -> list[tuple[str, int]]:
     """What is embedded at a place: the event with this line, or the passages of a page."""
     if (event := events.at(db, path, line)) is not None:
         return [(EVENT, event)]
@@ -84,38 +84,31 @@ def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int
     return [(PASSAGE, id) for (id,) in db.execute(sql, (path,))]
 
 
-def keep(index: IndexFile, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
+def keep(index: IndexDatabase, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
     by_kind: dict[str, list[tuple]] = {}
     for outcome in outcomes:
-        row = (outcome.of.kind, outcome.of.id, model, *outcome[1:], checksum(outcome.vector))
+        row = (outcome.of.id, model, *outcome[1:], checksum(outcome.vector))
         by_kind.setdefault(outcome.of.kind, []).append(row)
-    if by_kind or vectors.is_unpacked(index.db, model):
-        with index.writing() as db:
-            vectors.replace(db, model, (row[1] for row in by_kind.get(EVENT, ())))
+    if by_kind or index.vector_tables.is_unpacked(index.db, model):
+        with index.writing():
             for kind, rows in by_kind.items():
-                db.executemany(
-                    "INSERT OR REPLACE INTO vectors "
-                    "(kind, owner, model, embedding, attempts, status, error, next_try, checksum, "
-                    "place) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, -1 "
-                    f"WHERE EXISTS (SELECT 1 FROM {_THERE[kind]} WHERE id = ?2)",
-                    rows,
-                )
-            vectors.pack_new(index, model)
-        vectors.overwrite(index)
-    vectors.settle(index, model)
+                index.vector_tables.put(index, kind, rows)
+            index.vector_tables.pack_new(index, model)
+        index.vector_tables.overwrite(index)
+    index.vector_tables.settle(index, model)
 
 
-def serve(index: IndexFile, model: str) -> None:
+def serve(index: IndexDatabase, model: str) -> None:
     with index.writing() as db:
         old = index.setting("embed_model")
         index.put_setting("embed_model", model)
         if old not in (None, model):
-            vectors.drop_model(db, old)
-    vectors.overwrite(index)
-    vectors.settle(index, model)
+            index.vector_tables.drop_model(db, old)
+    index.vector_tables.overwrite(index)
+    index.vector_tables.settle(index, model)
 
 
-def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
+def status(db: SqlConnection, model: str) -> EmbeddingStatus:
     count = lambda sql, *values: db.execute(f"SELECT count(*) FROM {sql}", values).fetchone()[0]
     text_only = count(f"events WHERE role NOT IN ({_ROLES})")  # they have an index of their own
     # what is not ok is in an index of its own: of the rest, each row has a vector to read over
@@ -131,12 +124,12 @@ def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
     return EmbeddingStatus(model, ok, waiting, failed, text_only, *last)
 
 
-def state_at(db: sqlite3.Connection, model: str, path: str, line: int) -> str:
+def state_at(db: SqlConnection, model: str, path: str, line: int) -> str:
     found = [_state(db, model, kind, id) for kind, id in _owners(db, path, line)]
     return max(found, key=("ok", "pending", "failed").index, default="")
 
 
-def _state(db: sqlite3.Connection, model: str, kind: str, id: int) -> str:
+def _state(db: SqlConnection, model: str, kind: str, id: int) -> str:
     """Of one text; what is searchable by its words alone is ok."""
     if kind == EVENT:
         (role,) = db.execute("SELECT role FROM events WHERE id = ?", (id,)).fetchone()

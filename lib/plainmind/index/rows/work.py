@@ -7,7 +7,6 @@ transaction all follow them, or none.
 import gc
 import itertools
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +17,7 @@ from ...ground.errors import BadData, Usage
 from .. import work_reading
 from ..reading import FileState
 from ..work_reading import Changed, JournalReading, JournalState
-from .index_file import Damaged, IndexFile
+from .database import Damaged, IndexDatabase, SqlConnection
 
 if TYPE_CHECKING:  # rows that are up to date are read without what makes them
     from ..engine import Period
@@ -54,7 +53,7 @@ class _Seen(NamedTuple):
     last_id: str
 
 
-def _seen(index: IndexFile) -> _Seen | None:
+def _seen(index: IndexDatabase) -> _Seen | None:
     kept = index.setting(_SETTING)
     return _Seen(JournalState(*kept[0]), *kept[1:]) if kept else None
 
@@ -62,7 +61,7 @@ def _seen(index: IndexFile) -> _Seen | None:
 # --- taking in
 
 
-def look_at_journal(index: IndexFile, *, thorough: bool = False) -> None:
+def look_at_journal(index: IndexDatabase, *, thorough: bool = False) -> None:
     """Let the rows say what the journal and teams.toml say."""
     seen = _seen(index)
     if seen is not None and not thorough and not _has_changed(index, seen):
@@ -78,7 +77,7 @@ def look_at_journal(index: IndexFile, *, thorough: bool = False) -> None:
             thorough = True
 
 
-def _has_changed(index: IndexFile, seen: _Seen) -> bool:
+def _has_changed(index: IndexDatabase, seen: _Seen) -> bool:
     return (
         work_reading.is_journal_new(index.home, seen.journal)
         or seen.zone != zone.name()
@@ -86,7 +85,7 @@ def _has_changed(index: IndexFile, seen: _Seen) -> bool:
     )
 
 
-def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
+def _follow(index: IndexDatabase, db: SqlConnection, thorough: bool) -> None:
     from . import work_fold, work_groups
     from .work_intake import Intake
     from .work_touched import Touched
@@ -135,7 +134,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _take_in(index: IndexFile, intake: "Intake", journal: JournalReading) -> None:
+def _take_in(index: IndexDatabase, intake: "Intake", journal: JournalReading) -> None:
     """What is new in the journal. Of what cannot be read one warning."""
     from .work_intake import CHUNK
 
@@ -167,7 +166,7 @@ class _Wrong:
                 yield line
 
 
-def _clear(db: sqlite3.Connection) -> None:
+def _clear(db: SqlConnection) -> None:
     """Forget all but what is made of logs and of state files."""
     for table in _FROM_JOURNAL:
         if table == "llm_usage":
@@ -176,7 +175,7 @@ def _clear(db: sqlite3.Connection) -> None:
             db.execute(f"DELETE FROM {table}")
 
 
-def _fold_all(db: sqlite3.Connection, touched: "Touched") -> None:
+def _fold_all(db: SqlConnection, touched: "Touched") -> None:
     """Another zone has other days: nothing is left of what agents earned."""
     for table in ("xp_transactions", "agent_achievements", "work_checkpoints", "agent_levels",
                   "agent_streaks"):  # fmt: skip
@@ -184,7 +183,7 @@ def _fold_all(db: sqlite3.Connection, touched: "Touched") -> None:
     _touch_all(db, touched)
 
 
-def _touch_all(db: sqlite3.Connection, touched: "Touched") -> None:
+def _touch_all(db: SqlConnection, touched: "Touched") -> None:
     from . import work_groups
 
     for agent in work_groups.list_agents(db, "work_earnings"):
@@ -193,7 +192,7 @@ def _touch_all(db: sqlite3.Connection, touched: "Touched") -> None:
 
 
 @contextmanager
-def _without_indexes(db: sqlite3.Connection, size: int) -> Iterator[None]:
+def _without_indexes(db: SqlConnection, size: int) -> Iterator[None]:
     """Of much that is taken in, indexes are made at the end, but for the one that is used."""
     found: list[tuple[str, str]] = []
     if size > _BULK:
@@ -209,7 +208,7 @@ def _without_indexes(db: sqlite3.Connection, size: int) -> Iterator[None]:
         db.execute(sql)
 
 
-def look_at_states(index: IndexFile, *, thorough: bool = False) -> None:
+def look_at_states(index: IndexDatabase, *, thorough: bool = False) -> None:
     """Let the rows of sessions say what the state files say."""
     columns = "inode, modified, changed, size"
     rows = index.db.execute(f"SELECT path, {columns} FROM work_states")
@@ -237,7 +236,7 @@ def look_at_states(index: IndexFile, *, thorough: bool = False) -> None:
 
 
 def rows(
-    index: IndexFile, name: str, last: int, by: str, equal: dict[str, Any]
+    index: IndexDatabase, name: str, last: int, by: str, equal: dict[str, Any]
 ) -> list[dict[str, Any]]:
     columns, key = _columns_of(index, name)
     order = [_check(columns, by), *key] if by else key
@@ -251,7 +250,7 @@ def rows(
 
 
 def sums(
-    index: IndexFile,
+    index: IndexDatabase,
     name: str,
     periods: "Sequence[Period]",
     by: Sequence[str],
@@ -282,7 +281,7 @@ def sums(
     return found
 
 
-def events(index: IndexFile, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+def events(index: IndexDatabase, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """As the journal has them: a row knows where its line stands."""
     seen = _seen(index)
     lines = index.db.execute(
@@ -301,7 +300,7 @@ def events(index: IndexFile, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _columns_of(index: IndexFile, name: str) -> tuple[list[str], list[str]]:
+def _columns_of(index: IndexDatabase, name: str) -> tuple[list[str], list[str]]:
     """The columns of a table or view, and those of its primary key, in their order."""
     if name not in TABLES and name not in VIEWS:
         raise Usage(f"no table '{name}'", cure="use one of " + ", ".join((*TABLES, *VIEWS)))

@@ -1,12 +1,12 @@
 """What is embedded, as the rows have it: of events, each with the start of the one before it, and
 of pages, passage by passage."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 
 from .. import embedding
 from ..page_reading import embedded_text
 from ..reading import EMBEDDED
+from .database import SqlConnection
 
 _ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)
 #: events that are embedded, as `event`, each with the one that is embedded with it, as `before`
@@ -18,7 +18,7 @@ WITH_BEFORE = (
 
 
 def of_events(
-    db: sqlite3.Connection, which: str, values: Sequence[int] = ()
+    db: SqlConnection, which: str, values: Sequence[int] = ()
 ) -> Iterator[tuple[str, int]]:
     """(text, `same`) of the events that an SQL condition names."""
     rows = db.execute(
@@ -31,7 +31,7 @@ def of_events(
             yield text, same
 
 
-def of_pages(db: sqlite3.Connection, page: int | None = None) -> Iterator[str]:
+def of_pages(db: SqlConnection, page: int | None = None) -> Iterator[str]:
     """The texts of one page, or of all."""
     sql = "SELECT title, text FROM passages JOIN pages ON pages.id = page"
     rows = db.execute(f"{sql} WHERE page = ?", (page,)) if page else db.execute(sql)

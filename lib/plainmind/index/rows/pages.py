@@ -4,21 +4,20 @@ A page whose text did not change keeps its passages, and so their vectors. What 
 no row.
 """
 
-import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
 from ...formats.page.link import LinkKey
 from ...ground import regular
 from .. import reading
 from ..reading import PageFile
-from . import words
-from .index_file import IndexFile
+from .database import IndexDatabase, SqlConnection
+from .events import PASSAGE
 
 if TYPE_CHECKING:
     from ..graph import Graph
@@ -29,6 +28,7 @@ MANY = 200  # pages that have a hash in common, of which the newest are looked a
 
 _OF_A_PAGE = ("page_tags", "page_aliases", "page_links", "kg_triples")
 _STATE = "inode, modified, changed, size, digest"
+_PUT = "INSERT INTO {} VALUES ({}) ON CONFLICT DO NOTHING"
 _RECORD = (
     "name, link, date, type, tier, source, image, valid_from, valid_to, title, body, line, sketch"
 )
@@ -37,7 +37,7 @@ _RECORD = (
 # --- taking in
 
 
-def take_in(index: IndexFile) -> None:
+def take_in(index: IndexDatabase) -> None:
     """Take in every page that is new, changed or gone."""
     rows = index.db.execute("SELECT path, inode, modified, changed, size FROM pages")
     changed, gone = reading.changed_pages(index.home, {row[0]: row[1:] for row in rows})
@@ -45,7 +45,7 @@ def take_in(index: IndexFile) -> None:
         _write(index, changed, gone)
 
 
-def _write(index: IndexFile, changed: list[PageFile], missing: list[str]) -> None:
+def _write(index: IndexDatabase, changed: list[PageFile], missing: list[str]) -> None:
     """Changed and missing pages; one of which only the time changed is noted when that settled."""
     select = f"SELECT id, {_STATE} FROM pages WHERE path = ?"
     work: list[tuple[PageFile, bool]] = []  # and whether its text is new
@@ -79,7 +79,7 @@ def _write(index: IndexFile, changed: list[PageFile], missing: list[str]) -> Non
                 if path not in closed:
                     removal.note_page(id)
                 names.subtract(_names(db, id))
-                _forget(db, id)
+                _forget(index, id)
         for number, (file, new) in enumerate(work, 1):
             index.progress(number, len(work))
             row = db.execute(select, (file.path,)).fetchone()
@@ -87,7 +87,7 @@ def _write(index: IndexFile, changed: list[PageFile], missing: list[str]) -> Non
                 if row:
                     removal.note_page(row[0])
                     names.subtract(_names(db, row[0]))
-                id = _put(db, row[0] if row else None, file)
+                id = _put(index, row[0] if row else None, file)
                 names.update(_names(db, id))
                 removal.add_page(id)
             else:
@@ -96,9 +96,10 @@ def _write(index: IndexFile, changed: list[PageFile], missing: list[str]) -> Non
         removal.settle()
 
 
-def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
+def _put(index: IndexDatabase, id: int | None, file: PageFile) -> int:
     from .. import page_reading
 
+    db = index.db
     assert file.data is not None
     record = page_reading.record(file.data, file.path)
     titled = db.execute("SELECT title FROM pages WHERE id = ?", (id,)).fetchone() if id else None
@@ -111,24 +112,23 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
     )  # fmt: skip
     marks = ", ".join("?" * len(row))
     if id is None:
-        id = db.execute(f"INSERT INTO pages ({columns}) VALUES ({marks})", row).lastrowid
-        assert id is not None
+        id = index.insert(f"INSERT INTO pages ({columns}) VALUES ({marks})", row)
     else:
         db.execute(f"UPDATE pages SET ({columns}) = ({marks}) WHERE id = ?", (*row, id))
         for table in _OF_A_PAGE:
             db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
-        db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
+        index.word_tables.remove_page(index, id)
     tags = ((id, tag) for tag in record.tags)
-    db.executemany("INSERT OR IGNORE INTO page_tags VALUES (?, ?)", tags)
+    db.executemany(_PUT.format("page_tags", "?, ?"), tags)
     aliases = ((id, alias) for alias in record.aliases)
-    db.executemany("INSERT OR IGNORE INTO page_aliases VALUES (?, ?)", aliases)
-    links = ((id, *link, place) for place, link in enumerate(record.links))
-    db.executemany("INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?, ?)", links)
+    db.executemany(_PUT.format("page_aliases", "?, ?"), aliases)
+    links = ((id, *map(_plain, link), place) for place, link in enumerate(record.links))
+    db.executemany(_PUT.format("page_links", "?, ?, ?, ?, ?"), links)
     hashes = ((hash, id) for hash in _keys(record.sketch))
     db.executemany("INSERT INTO page_hashes VALUES (?, ?)", hashes)
     _put_triples(db, id, record.triples)
-    words.add_pages(db, [(id, record.words)])
-    _put_passages(db, id, record, titled is not None and titled[0] == record.title)
+    index.word_tables.add_pages(index, [(id, record.words)])
+    _put_passages(index, id, record, titled is not None and titled[0] == record.title)
     return id
 
 
@@ -138,14 +138,20 @@ def _keys(sketch: "array[int]") -> "array[int]":
     return sketch[: likeness.KEYS]
 
 
-def _forget_hashes(db: sqlite3.Connection, id: int) -> None:
+def _forget_hashes(db: SqlConnection, id: int) -> None:
     (blob,) = db.execute("SELECT sketch FROM pages WHERE id = ?", (id,)).fetchone()
     hashes = ((hash, id) for hash in _keys(array("I", blob)))
     db.executemany("DELETE FROM page_hashes WHERE hash = ? AND page = ?", hashes)
 
 
-def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_title: bool) -> None:
+def _plain(value: Any) -> str | int:
+    """As a column has it."""
+    return value if isinstance(value, str) else int(value)
+
+
+def _put_passages(index: IndexDatabase, id: int, record: "PageRecord", same_title: bool) -> None:
     """A page's passages; one that stands as before keeps its id, and so its vector."""
+    db = index.db
     old: dict[str, list[int]] = {}
     rows = db.execute("SELECT id, text FROM passages WHERE page = ?", (id,)).fetchall()
     for passage, text in rows:
@@ -155,47 +161,44 @@ def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_ti
             db.execute("UPDATE passages SET line = ? WHERE id = ?", (line, old[text].pop(0)))
         else:
             db.execute("INSERT INTO passages (page, line, text) VALUES (?, ?, ?)", (id, line, text))
-    _forget_passages(db, [passage for left in old.values() for passage in left])
+    _forget_passages(index, [passage for left in old.values() for passage in left])
 
 
-def _forget_passages(db: sqlite3.Connection, gone: Sequence[int]) -> None:
-    if not gone:
-        return
-    from . import vectors
-
+def _forget_passages(index: IndexDatabase, gone: Sequence[int]) -> None:
     for passage in gone:
-        vectors.drop(db, vectors.PASSAGE, passage, passage)
-        db.execute("DELETE FROM passages WHERE id = ?", (passage,))
+        index.vector_tables.drop(index.db, PASSAGE, passage, passage)
+        index.db.execute("DELETE FROM passages WHERE id = ?", (passage,))
 
 
-def _forget(db: sqlite3.Connection, id: int) -> None:
+def _forget(index: IndexDatabase, id: int) -> None:
+    db = index.db
     rows = db.execute("SELECT id FROM passages WHERE page = ?", (id,)).fetchall()
-    _forget_passages(db, [passage for (passage,) in rows])
+    _forget_passages(index, [passage for (passage,) in rows])
     for table in _OF_A_PAGE:
         db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
-    db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
+    index.word_tables.remove_page(index, id)
     _forget_hashes(db, id)
     db.execute("DELETE FROM pages WHERE id = ?", (id,))
 
 
-def _put_triples(db: sqlite3.Connection, id: int, stated: Iterable[tuple]) -> None:
+def _put_triples(db: SqlConnection, id: int, stated: Iterable[tuple]) -> None:
     rows = ((id, *each) for each in stated)
     db.executemany("INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _names(db: sqlite3.Connection, id: int) -> Iterator[str]:
+def _names(db: SqlConnection, id: int) -> Iterator[str]:
     """The names in the triples of a page, as often as they are there."""
     rows = db.execute("SELECT subject, object FROM kg_triples WHERE page = ?", (id,))
     return chain.from_iterable(rows.fetchall())
 
 
-def _count_entities(db: sqlite3.Connection, names: Mapping[str, int]) -> None:
+def _count_entities(db: SqlConnection, names: Mapping[str, int]) -> None:
     """So many more, or less, triples have these names."""
     from ...formats.page import triple
 
     add = (
         "INSERT INTO kg_entities VALUES (?, ?, ?) "
-        "ON CONFLICT (name) DO UPDATE SET triples = triples + excluded.triples"
+        "ON CONFLICT (name) DO UPDATE SET triples = kg_entities.triples + excluded.triples"
     )
     for name, count in sorted(names.items()):
         if count:
@@ -203,7 +206,7 @@ def _count_entities(db: sqlite3.Connection, names: Mapping[str, int]) -> None:
             db.execute("DELETE FROM kg_entities WHERE name = ? AND triples <= 0", (name,))
 
 
-def remake_graph(index: IndexFile) -> None:
+def remake_graph(index: IndexDatabase) -> None:
     from .. import page_reading
 
     with index.writing() as db:
@@ -221,39 +224,37 @@ def remake_graph(index: IndexFile) -> None:
 
 
 @contextmanager
-def evidence(index: IndexFile, question: Question) -> Iterator[PageEvidence]:
+def evidence(index: IndexDatabase, question: Question) -> Iterator[PageEvidence]:
     with index.reading() as db:
         columns = ", ".join(IndexedPage._fields)
         rows = db.execute(f"SELECT {columns} FROM pages ORDER BY path")
         pages = {page.id: page for page in map(IndexedPage._make, rows)}
         cosines: dict[int, dict[int, float]] = {}
         if question.vector is not None and pages:
-            from . import vectors
-
-            cosines = vectors.passages(db, question.model, question.vector)
+            cosines = index.vector_tables.passages(db, question.model, question.vector)
         terms = question.terms if pages else ()
-        places = [words.page_postings(db, term, index.fts5) for term in terms]
+        places = [index.word_tables.page_postings(index, term) for term in terms]
         replacing = _replacing(db)
         linked = db.execute(
-            "SELECT target, count(DISTINCT page) FROM page_links WHERE NOT supersedes "
+            "SELECT target, count(DISTINCT page) FROM page_links WHERE supersedes = 0 "
             "AND target IN (SELECT link FROM pages WHERE tier = 'L1') GROUP BY target"
         )
         yield PageEvidence(pages, places, cosines, replacing, dict(linked), _aliases(db))
 
 
-def _replacing(db: sqlite3.Connection) -> list[tuple[int, LinkKey]]:
+def _replacing(db: SqlConnection) -> list[tuple[int, LinkKey]]:
     rows = db.execute(
-        "SELECT page, target, folder FROM page_links WHERE supersedes ORDER BY page, place"
+        "SELECT page, target, folder FROM page_links WHERE supersedes = 1 ORDER BY page, place"
     )
     return [(page, LinkKey(*link)) for page, *link in rows]
 
 
-def _aliases(db: sqlite3.Connection) -> list[tuple[str, str]]:
+def _aliases(db: SqlConnection) -> list[tuple[str, str]]:
     rows = "SELECT page_aliases.link, path FROM page_aliases JOIN pages ON pages.id = page"
     return db.execute(rows).fetchall()
 
 
-def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
+def texts(db: SqlConnection, ids: Iterable[int]) -> dict[int, PageText]:
     found = {}
     for id in ids:
         (body,) = db.execute("SELECT body FROM pages WHERE id = ?", (id,)).fetchone()
@@ -261,7 +262,7 @@ def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
             "SELECT id, line, text FROM passages WHERE page = ? ORDER BY line, id", (id,)
         ).fetchall()
         links = db.execute(
-            "SELECT target, folder FROM page_links WHERE page = ? AND NOT supersedes "
+            "SELECT target, folder FROM page_links WHERE page = ? AND supersedes = 0 "
             "ORDER BY place LIMIT ?",
             (id, LINKS),
         )
@@ -269,7 +270,7 @@ def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
     return found
 
 
-def graph(index: IndexFile) -> "Graph":
+def graph(index: IndexDatabase) -> "Graph":
     from ..graph import Fact, Graph, Span
 
     with index.reading() as db:
@@ -287,7 +288,7 @@ def graph(index: IndexFile) -> "Graph":
         return Graph(facts, spans, _replacing(db), _aliases(db))
 
 
-def find_alike(db: sqlite3.Connection, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
+def find_alike(db: SqlConnection, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
     from ...formats.page import likeness
 
     having = "SELECT page FROM page_hashes WHERE hash = ? ORDER BY page DESC LIMIT ?"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...ground import regular
 from .. import reading
-from .index_file import IndexFile
+from .database import IndexDatabase, upsert
 
 if TYPE_CHECKING:
     from ..engine import Removed, RemovedHashes
@@ -34,7 +34,7 @@ class Removal:
     """One look at the files, within a transaction. What is about to go is noted first; what came is
     noted then, and `settle` compares them."""
 
-    def __init__(self, index: IndexFile):
+    def __init__(self, index: IndexDatabase):
         self._index = index
         self._old: list[Removed] = []
         self._embedded: dict[str, int] = {}
@@ -97,7 +97,7 @@ class Removal:
             from ..cache import content_hash
 
             rows = ((content_hash(text), same) for text, same in self._embedded.items())
-            db.executemany("INSERT OR REPLACE INTO removed VALUES (?, ?)", rows)
+            db.executemany(upsert("removed", ("hash", "same"), ("hash",)), rows)
         gone = [one for one in self._old if one.text not in standing]
         if gone:
             tables = {"words" if one.path.startswith("logs/") else "page_words" for one in gone}
@@ -108,9 +108,7 @@ class Removal:
     def overwrite(self) -> None:
         """Take the packed vectors of windows that went out of the bytes of their file."""
         if self._places:
-            from . import vectors
-
-            vectors.overwrite(self._index)
+            self._index.vector_tables.overwrite(self._index)
 
     def tell(self) -> None:
         """Say once which windows were changed by something else than an append."""
@@ -124,7 +122,7 @@ class Removal:
             )
 
 
-def _of_window(index: IndexFile, path: str, first: int, last: int) -> "Texts":
+def _of_window(index: IndexDatabase, path: str, first: int, last: int) -> "Texts":
     from ..engine import Removed
     from . import texts
 
@@ -135,7 +133,7 @@ def _of_window(index: IndexFile, path: str, first: int, last: int) -> "Texts":
     return said, dict(texts.of_events(index.db, "event.id BETWEEN ? AND ?", (first, last)))
 
 
-def _of_page(index: IndexFile, page: int) -> "Texts":
+def _of_page(index: IndexDatabase, page: int) -> "Texts":
     from ..engine import Removed
     from . import texts
 
@@ -151,20 +149,18 @@ def _of_page(index: IndexFile, page: int) -> "Texts":
 # --- for mem-embed
 
 
-def purge(index: IndexFile) -> None:
+def purge(index: IndexDatabase) -> None:
     """Let the words go that a table of words only marks as deleted, and the packed vectors that a
     death kept from being overwritten."""
-    from . import vectors, words
-
-    vectors.overwrite(index)
+    index.vector_tables.overwrite(index)
     if tables := index.setting("words_left"):
         for table in tables:
-            words.purge(index, table)
+            index.word_tables.purge(index, table)
         with index.writing():
             index.put_setting("words_left", [])
 
 
-def hashes(index: IndexFile) -> "RemovedHashes":
+def hashes(index: IndexDatabase) -> "RemovedHashes":
     from ..cache import content_hash
     from ..engine import RemovedHashes
 
@@ -178,7 +174,7 @@ def hashes(index: IndexFile) -> "RemovedHashes":
     return RemovedHashes(seen - held, seen, bool(closed) or index.setting("swept") is not None)
 
 
-def _likely(index: IndexFile) -> Iterator[str]:
+def _likely(index: IndexDatabase) -> Iterator[str]:
     """Texts among which those are that may have one of these hashes, too."""
     from . import texts
 
@@ -187,7 +183,7 @@ def _likely(index: IndexFile) -> Iterator[str]:
     yield from texts.of_pages(index.db)
 
 
-def settle(index: IndexFile, seen: AbstractSet[bytes]) -> None:
+def settle(index: IndexDatabase, seen: AbstractSet[bytes]) -> None:
     with index.writing() as db:
         db.executemany("DELETE FROM removed WHERE hash = ?", ((hash,) for hash in seen))
         index.put_setting("swept", "1")

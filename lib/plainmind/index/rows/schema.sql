@@ -244,7 +244,7 @@ CREATE VIEW kg AS
 SELECT subject, predicate, object, pages.path AS path, kg_triples.line AS line, pages.date AS date,
        pages.valid_from AS valid_from, pages.valid_to AS valid_to,
        EXISTS (SELECT 1 FROM page_links
-               WHERE target = pages.link AND supersedes AND page <> pages.id) AS superseded
+               WHERE target = pages.link AND supersedes = 1 AND page <> pages.id) AS superseded
 FROM kg_triples
 JOIN pages ON pages.id = kg_triples.page;
 

@@ -4,7 +4,6 @@ the rule that is told in `team`; so it is the same however the rows came.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from math import fsum
 from typing import Any
@@ -19,6 +18,7 @@ from ...team.levels import LEVELS
 from ...team.teams import Team
 from . import work_entities as entities
 from . import work_fold
+from .database import SqlConnection
 from .work_entities import State, same_of
 from .work_touched import Touched
 
@@ -26,7 +26,7 @@ SESSIONS = 1000  # that are in memory at once
 _COUNTED = "status IN ('completed', 'failed')"
 
 
-def settle(db: sqlite3.Connection, touched: Touched) -> None:
+def settle(db: SqlConnection, touched: Touched) -> None:
     """What changed by the rows that were touched; agents' earnings by sessions, too."""
     _settle_sessions(db, touched)
     _judge_experiments(db, touched)
@@ -34,7 +34,7 @@ def settle(db: sqlite3.Connection, touched: Touched) -> None:
     _detect_repetition(db, touched)
 
 
-def define(db: sqlite3.Connection) -> None:
+def define(db: SqlConnection) -> None:
     """The levels and the achievements there are."""
     for table in ("level_thresholds", "achievement_definitions"):
         db.execute(f"DELETE FROM {table}")
@@ -59,7 +59,7 @@ CROSS JOIN work_earnings AS own ON own.session = of.id AND own.kind = 'task'
 """
 
 
-def _settle_sessions(db: sqlite3.Connection, touched: Touched) -> None:
+def _settle_sessions(db: SqlConnection, touched: Touched) -> None:
     """Sessions: what they earned their agents, and their rows."""
     if touched.everything:
         rows = db.execute(f"{_SESSION_EARNINGS} GROUP BY of.id, own.agent").fetchall()
@@ -76,7 +76,7 @@ def _settle_sessions(db: sqlite3.Connection, touched: Touched) -> None:
         _put_sessions(db, ids[first : first + SESSIONS])
 
 
-def _settle_earnings(db: sqlite3.Connection, touched: Touched, id: str) -> None:
+def _settle_earnings(db: SqlConnection, touched: Touched, id: str) -> None:
     before = set(
         db.execute("SELECT * FROM work_earnings WHERE session = ? AND kind = 'session'", (id,))
     )
@@ -91,13 +91,13 @@ def _settle_earnings(db: sqlite3.Connection, touched: Touched, id: str) -> None:
     _insert_earnings(db, touched, sorted(now - before))
 
 
-def _insert_earnings(db: sqlite3.Connection, touched: Touched, rows: list[tuple]) -> None:
+def _insert_earnings(db: SqlConnection, touched: Touched, rows: list[tuple]) -> None:
     for row in rows if not touched.everything else ():
         touched.touch_agent(row[0], row[1:3])
     db.executemany("INSERT INTO work_earnings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _put_sessions(db: sqlite3.Connection, ids: list[str]) -> None:
+def _put_sessions(db: SqlConnection, ids: list[str]) -> None:
     """The rows of these as they are now."""
     wanted = json.dumps(ids)
     among = "session IN (SELECT value FROM json_each(?))"
@@ -168,7 +168,7 @@ def _told_by(states: list[State]) -> State:
 # --- experiments
 
 
-def _judge_experiments(db: sqlite3.Connection, touched: Touched) -> None:
+def _judge_experiments(db: SqlConnection, touched: Touched) -> None:
     names: Iterable[str] = touched.experiments
     if touched.everything:
         names = [name for (name,) in db.execute("SELECT name FROM experiments")]
@@ -195,7 +195,7 @@ _DROP_PATTERN = (
 )
 
 
-def _detect_by_kind(db: sqlite3.Connection, touched: Touched) -> None:
+def _detect_by_kind(db: SqlConnection, touched: Touched) -> None:
     """What an agent does well, or badly."""
     select = (
         "SELECT agent, kind, sum(status = 'completed'), sum(status = 'failed'), min(at), max(at) "
@@ -217,7 +217,7 @@ def _detect_by_kind(db: sqlite3.Connection, touched: Touched) -> None:
     db.executemany(_PUT_PATTERN, rows)
 
 
-def _detect_repetition(db: sqlite3.Connection, touched: Touched) -> None:
+def _detect_repetition(db: SqlConnection, touched: Touched) -> None:
     """What users ask for, and what agents do, again and again."""
     if touched.everything:
         db.execute("DELETE FROM automation_candidates")
@@ -245,7 +245,7 @@ def _detect_repetition(db: sqlite3.Connection, touched: Touched) -> None:
         _put_repetition(db, subject, one)
 
 
-def _put_repetition(db: sqlite3.Connection, subject: str, same: int) -> None:
+def _put_repetition(db: SqlConnection, subject: str, same: int) -> None:
     asked = db.execute(
         "SELECT count(*), min(at), max(at) FROM user_commands WHERE normal = ?", (subject,)
     ).fetchone()
@@ -264,7 +264,7 @@ def _put_repetition(db: sqlite3.Connection, subject: str, same: int) -> None:
         db.execute(_PUT_PATTERN, (*row, _find_example(db, subject, same)))
 
 
-def _find_example(db: sqlite3.Connection, normal: str, same: int) -> str:
+def _find_example(db: SqlConnection, normal: str, same: int) -> str:
     """The first text of a normal form, in which a secret can still be told from other words."""
     (example,) = db.execute(
         "SELECT coalesce("
@@ -278,7 +278,7 @@ def _find_example(db: sqlite3.Connection, normal: str, same: int) -> str:
 # --- who is in the teams
 
 
-def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list[State]]) -> None:
+def put_teams(db: SqlConnection, known: list[Team], said: Mapping[str, list[State]]) -> None:
     """Teams and agents: those of teams.toml, then what the journal says of them, then whoever did
     something, or was given a reward. `said`: states of 'team' and of 'agent'."""
     teams: dict[str, Any] = {team.name: {"description": team.description} for team in known}
@@ -305,7 +305,7 @@ def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list
     work_fold.enlist(db, agents)
 
 
-def list_agents(db: sqlite3.Connection, table: str) -> list[str]:
+def list_agents(db: SqlConnection, table: str) -> list[str]:
     """The agents of a table, by one look into its index for each."""
     rows = db.execute(
         f"WITH RECURSIVE named (agent) AS (SELECT min(agent) FROM {table} UNION ALL "
@@ -315,7 +315,7 @@ def list_agents(db: sqlite3.Connection, table: str) -> list[str]:
     return [agent for (agent,) in rows]
 
 
-def _replace_all(db: sqlite3.Connection, table: str, rows: list[tuple]) -> None:
+def _replace_all(db: SqlConnection, table: str, rows: list[tuple]) -> None:
     before = set(db.execute(f"SELECT * FROM {table}"))
     now = set(rows)
     db.executemany(f"DELETE FROM {table} WHERE name = ?", ((row[0],) for row in before - now))

@@ -6,13 +6,13 @@ first earning on.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
 from ...ground import clock, zone
 from ...team.levels import LEVELS
 from ...team.standing import Earning, Standing
+from .database import SqlConnection
 from .work_touched import Position
 
 STEP = 1000  # earnings from one checkpoint to the next
@@ -29,7 +29,7 @@ _LEVEL_COLUMNS = (*_OF_LEVELS, "title", "moves", "last_ms", "last_id")
 class Fold:
     """The fold of one agent, in a transaction."""
 
-    def __init__(self, db: sqlite3.Connection, agent: str):
+    def __init__(self, db: SqlConnection, agent: str):
         self._db, self._agent = db, agent
         self.standing, self._moves, self._last = self._stored()
 
@@ -122,7 +122,7 @@ class Fold:
         )  # fmt: skip
 
 
-def _replace(db: sqlite3.Connection, table: str, columns: tuple[str, ...], row: tuple) -> None:
+def _replace(db: SqlConnection, table: str, columns: tuple[str, ...], row: tuple) -> None:
     marks = ", ".join("?" * len(columns))
     db.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", row)
 
@@ -141,14 +141,14 @@ def day_of(unix_ms: int) -> str:
     return day
 
 
-def fold(db: sqlite3.Connection, agents: dict[str, Position]) -> None:
+def fold(db: SqlConnection, agents: dict[str, Position]) -> None:
     """Bring agents up to date that earned otherwise from these positions on."""
     _days.clear()  # another zone may be in use
     for agent, position in sorted(agents.items()):
         Fold(db, agent).go_on(position)
 
 
-def enlist(db: sqlite3.Connection, agents: Iterable[str]) -> None:
+def enlist(db: SqlConnection, agents: Iterable[str]) -> None:
     """Let these have a level, and nobody else."""
     known = {agent for (agent,) in db.execute("SELECT agent FROM agent_levels")}
     wanted = set(agents)
@@ -159,7 +159,7 @@ def enlist(db: sqlite3.Connection, agents: Iterable[str]) -> None:
             db.execute(f"DELETE FROM {table} WHERE agent = ?", (agent,))
 
 
-def put_leaderboards(db: sqlite3.Connection) -> None:
+def put_leaderboards(db: SqlConnection) -> None:
     """The boards as they are now, of which only what changed is written."""
     rows = db.execute("SELECT agent, xp, tasks, failed FROM agent_levels").fetchall()
     boards: dict[str, list[tuple[Any, str, float]]] = {

@@ -1,13 +1,12 @@
 """The index as a whole: its size, its rows to compare, the bytes of what is forgotten."""
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from ...ground import zone
 from ..reading import utf8
-from . import events, vectors, words, work
-from .index_file import VERSION, IndexFile
+from . import events, work
+from .database import VERSION, IndexDatabase, SqlConnection
 
 _OF_EVENTS = f"JOIN windows ON windows.id = events.id >> {events.BITS}"
 _SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = vectors.model"
@@ -28,8 +27,6 @@ _ROWS = {
     "pins": "SELECT path, line FROM pins",
     "pages": "SELECT path, line, name, link, digest, date, type, tier, source, image, "
     "valid_from, valid_to, words, sketch, title, body FROM pages",
-    "page_words": "SELECT path, line, opening, rest "
-    "FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid",
     "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page",
     "page_hashes": "SELECT path, hash FROM page_hashes LEFT JOIN pages ON pages.id = page",
     "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page",
@@ -49,24 +46,26 @@ _ROWS = {
 }
 
 
-def rows(index: IndexFile) -> dict[str, Iterator[tuple]]:
-    queries = {**_ROWS, **work.comparable(), "words": words.totals(index.db, index.fts5)}
-    return {name: _in_order(index.db, query) for name, query in queries.items()}
+def rows(index: IndexDatabase) -> dict[str, Iterator[tuple]]:
+    own = index.word_tables
+    words = {"page_words": own.page_texts(index), "words": own.totals(index)}
+    queries = {**_ROWS, **work.comparable(), **words}
+    return {name: _in_order(index, query) for name, query in queries.items()}
 
 
-def _in_order(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
+def _in_order(index: IndexDatabase, query: str) -> Iterator[tuple]:
     """The rows of a query by their values, sorted (which most tables are) when they are asked
     for."""
-    columns = range(1, 1 + len(db.execute(f"{query} LIMIT 0").description))
-    yield from db.execute(f"{query} ORDER BY {', '.join(map(str, columns))}")
+    columns = range(1, 1 + len(index.db.execute(f"{query} LIMIT 0").description))
+    yield from index.stream(f"{query} ORDER BY {', '.join(map(str, columns))}")
 
 
-def counts(index: IndexFile) -> dict[str, Any]:
+def counts(index: IndexDatabase) -> dict[str, Any]:
     count = lambda table: index.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    pragma = lambda name: index.db.execute(f"PRAGMA {name}").fetchone()[0]
+    own = index.describe()
     return {
         "version": VERSION,
-        "bytes": pragma("page_count") * pragma("page_size") + vectors.count_bytes(index),
+        "bytes": own["bytes"],
         "windows": count("windows"),
         "turns": count("events"),
         "episodes": count("episodes"),
@@ -77,12 +76,12 @@ def counts(index: IndexFile) -> dict[str, Any]:
         "sessions": count("sessions"),
         "vectors": count("vectors") - count("vectors WHERE status <> 'ok'"),
         "model": index.setting("embed_model") or "",
-        "words": "fts5" if index.fts5 else "fts4",
-        "journal": pragma("journal_mode"),
+        "words": own["words"],
+        "journal": own["journal"],
     }
 
 
-def days(db: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
+def days(db: SqlConnection) -> tuple[dict[str, int], dict[str, int]]:
     """How many events are of each local day, and how many pages."""
     # the index by time alone is read: the events of a day, and when the next day's first one was
     first = "SELECT min(unix_ms) FROM events WHERE unix_ms > ?2"
@@ -97,9 +96,10 @@ def days(db: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
     return found, dict(db.execute("SELECT date, count(*) FROM pages GROUP BY date ORDER BY date"))
 
 
-def says(db: sqlite3.Connection, text: str) -> bool:
+def says(db: SqlConnection, text: str) -> bool:
     places = "events.content pages.body passages.text page_words.opening page_words.rest".split()
     sql = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {place.split('.')[0]} WHERE instr({place}, ?1))" for place in places
+        f"EXISTS (SELECT 1 FROM {place.split('.')[0]} WHERE instr({place}, ?1) > 0)"
+        for place in places
     )
     return bool(db.execute(f"SELECT {sql}", (utf8(text),)).fetchone()[0])

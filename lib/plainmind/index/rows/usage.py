@@ -1,18 +1,22 @@
 """What models cost, by the logs: rows of llm_usage that agent-turn's answers make."""
 
-import sqlite3
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
 from ...ground import clock
 from ..reading import NewEvent, utf8
+from .database import SqlConnection, upsert
 
 _TEXTS = ("agent", "session", "task", "route")
+_COLUMNS = (
+    "id", "at", "source", "event", *_TEXTS, "model", "calls", "failed", "input_tokens",
+    "output_tokens", "cost", "seconds",
+)  # fmt: skip
 _LARGEST = 2**53  # beyond it, a number is a mistake
 
 
-def add(db: sqlite3.Connection, window: int, events: Iterable[tuple[int, NewEvent]]) -> None:
+def add(db: SqlConnection, window: int, events: Iterable[tuple[int, NewEvent]]) -> None:
     """Rows of events of a window, by their ids."""
     (path,) = db.execute("SELECT path FROM windows WHERE id = ?", (window,)).fetchone()
     rows = []
@@ -29,12 +33,7 @@ def add(db: sqlite3.Connection, window: int, events: Iterable[tuple[int, NewEven
         model = event.model or "unknown"
         told = (*texts, model, calls, failed or 0, *tokens, *costs)
         rows.append((f"{path}:{event.line}", at, "turn", id, *told))
-    db.executemany(
-        "INSERT OR REPLACE INTO llm_usage (id, at, source, event, agent, session, task, route, "
-        "model, calls, failed, input_tokens, output_tokens, cost, seconds) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    db.executemany(upsert("llm_usage", _COLUMNS, ("id",)), rows)
 
 
 def _text(value: Any) -> str | None:

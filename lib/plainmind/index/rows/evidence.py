@@ -1,7 +1,6 @@
 """What is known of events for a question (formats.evidence.Evidence): few rows at once, the others
 when a recall asks for them. As of one moment: the transaction stays open."""
 
-import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,29 +10,27 @@ from itertools import chain
 from math import inf
 
 from ...formats.evidence import Episode, Question, RecentEpisode, Scope
-from . import events, words
+from . import events, word_counts
+from .database import Damaged, IndexDatabase, SqlConnection
 from .events import BITS, bounds, event_id
-from .index_file import Damaged, IndexFile
 
 #: events whose episodes are looked up one by one; of more, a list of all episodes is read
 FEW = 200
 
 
 class StoredEvidence:
-    """formats.evidence.Evidence of the index of files."""
+    """formats.evidence.Evidence of an index's rows."""
 
-    def __init__(self, index: IndexFile, question: Question, scope: Scope):
+    def __init__(self, index: IndexDatabase, question: Question, scope: Scope):
         self._scope = scope
         with index.reading(on=True) as db:
             self._db = db
             self.totals = events.totals(index)
-            self.terms, self.postings = words.places(db, question.terms, index.fts5)
+            self.terms, self.postings = word_counts.places(index, question.terms)
             self.authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
-            self._model, self._cosines = question.model, None
+            self._cosines = None
             if question.vector is not None:
-                from . import vectors
-
-                self._cosines = vectors.scan(index, question.model, question.vector)
+                self._cosines = index.vector_tables.scan(index, question.model, question.vector)
             self.error = self._cosines.error if self._cosines else 0.0
             self._changes: dict[int, dict[int, int]] = {}
             # who pinned a message has pinned what it says now
@@ -68,31 +65,14 @@ class StoredEvidence:
         return sorted(map(RecentEpisode._make, self._db.execute(sql, (since, end))))
 
     def cosines(self, episode: Episode) -> list[float | None]:
-        first, count = episode.id, len(episode.times)
-        found: list[float | None] = [None] * count
-        if self._cosines is not None:
-            of = "SELECT owner - ?1, place FROM vectors INDEXED BY vectors_placed "
-            of += "WHERE kind = 'event' AND place >= 0 AND owner BETWEEN ?1 AND ?2 AND model = ?3"
-            for at, place in self._db.execute(of, (first, first + count - 1, self._model)):
-                found[at] = self._cosines.cosine(place)
-        return found
+        count = len(episode.times)
+        return self._cosines.of_events(episode.id, count) if self._cosines else [None] * count
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
-        return self._events_at(self._cosines.above(cosine)) if self._cosines else []
+        return self._cosines.near(cosine) if self._cosines else []
 
     def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
-        if self._cosines is None:
-            return [], -inf
-        places = self._cosines.best(count)
-        rest = self._cosines.cosine(places[-1]) if len(places) == count else -inf
-        return self._events_at(places), rest
-
-    def _events_at(self, places: Iterable[int]) -> list[tuple[float, int]]:
-        """(cosine, event) of these places of a scan; what is taken out, or is of no event, is left
-        out."""
-        assert self._cosines is not None
-        id, cosine = self._cosines.id, self._cosines.cosine
-        return [(cosine(place), event) for place in places if (event := id(place))]
+        return self._cosines.nearest(count) if self._cosines else ([], -inf)
 
     # --- the scope
 
@@ -114,7 +94,8 @@ class StoredEvidence:
         """Those that the context allows; None is all."""
         if not (context := self._scope.context):
             return None
-        sql = "SELECT id FROM windows WHERE context = ?1 OR context GLOB ?1 || '/*'"
+        below = "substr(context, 1, length(?1) + 1) = ?1 || '/'"
+        sql = f"SELECT id FROM windows WHERE context = ?1 OR {below}"
         return set(chain(*self._db.execute(sql, (context,))))
 
     @cached_property
@@ -167,14 +148,14 @@ class StoredEvidence:
         return id
 
 
-def _pinned(db: sqlite3.Connection) -> list[int]:
+def _pinned(db: SqlConnection) -> list[int]:
     """The events that are pinned."""
     pins = "SELECT line, windows.id, events FROM pins JOIN windows ON windows.path = pins.path"
     return [id for id, _ in _at_lines(db, db.execute(pins))]
 
 
 def _at_lines(
-    db: sqlite3.Connection, places: Iterable[tuple[int, int, int]]
+    db: SqlConnection, places: Iterable[tuple[int, int, int]]
 ) -> Iterator[tuple[int, int]]:
     """(id, line) of the events that begin at (line, window, how many it has). Within a window lines
     grow with ids, which have no holes: SQLite itself would go through all events."""

@@ -6,7 +6,6 @@ that stands there a second time, is made again from its events. What is made of 
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from ...formats.work.journal import Line, Row, find_voided
 from ...team.commands import normalize
 from ..work_reading import Changed, JournalReading
 from . import work_entities as entities
+from .database import SqlConnection
 from .work_entities import ENTITIES, TASK_COLUMNS, State, same_of
 from .work_touched import Position, Touched
 
@@ -53,9 +53,7 @@ class Known(NamedTuple):
 class Intake:
     """Takes lines in, within a transaction. `last`: the position of the last event there is."""
 
-    def __init__(
-        self, db: sqlite3.Connection, source: JournalReading, last: Position, touched: Touched
-    ):
+    def __init__(self, db: SqlConnection, source: JournalReading, last: Position, touched: Touched):
         self._db, self._source, self.last, self._touched = db, source, last, touched
         self._late: dict[str, set[str]] = {type: set() for type in ENTITIES}
         self._rows: dict[str, list[tuple]] = {type: [] for type in (*ROWS, "task")}

@@ -4,12 +4,12 @@ Each answer is of the module that knows its tables, loaded when it is asked for.
 """
 
 import os
-import sqlite3
+from abc import ABC
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ...formats.evidence import (
     Equal,
@@ -21,39 +21,33 @@ from ...formats.evidence import (
     Scope,
 )
 from ...ground.paths import Home
-from . import events, words
-from .index_file import Damaged, IndexFile, Outdated
+from . import events
+from .database import Damaged, IndexDatabase, Outdated
 
 if TYPE_CHECKING:
     from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, Period, RemovedHashes, Talk
     from ..graph import Graph
 
 
-def _is_suspect(error: Exception) -> bool:
-    from . import damage
-
-    return damage.is_suspect(error)
-
-
-class Store(IndexFile):
+class Store(IndexDatabase, ABC):
     """An open index, used in a `with`, which closes it."""
 
     thorough = False  # look at every file
     retried = False  # somebody looks at `failure`, and tries again
     stays_open = False
 
-    def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
-        super().__init__(home, db, fts5=fts5, writable=writable)
+    def __init__(self, home: Home):
+        super().__init__(home)
         #: what ended the body of the `with`, if the index is to blame
         self.failure: Exception | None = None
         self._fresh_events = self._fresh_pages = self._fresh_journal = self._fresh_states = False
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, Exception) and (
-            isinstance(error, Damaged | Outdated | sqlite3.DatabaseError) or _is_suspect(error)
+            isinstance(error, Damaged | Outdated) or self.is_to_blame(error)
         ):
             self.failure = error
         if self.failure or not self.stays_open:
@@ -68,8 +62,8 @@ class Store(IndexFile):
 
     def resume(self, say: Callable[[str], None]) -> bool:
         self.say = say
-        if self.failure or not self.inode or not self.is_in_place():
-            self.db.close()
+        if self.failure or not self.is_in_place():
+            self.close()
             return False
         return True
 
@@ -125,9 +119,7 @@ class Store(IndexFile):
         ask = lambda: StoredEvidence(self, question, scope)
         if question.vector is None:
             return ask()
-        from . import vectors
-
-        return vectors.with_file(self, question.model, ask)
+        return self.vector_tables.with_file(self, question.model, ask)
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]:
         return events.rows(self.db, ids)
@@ -154,9 +146,7 @@ class Store(IndexFile):
         return events.equals(self.db, ids)
 
     def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
-        from . import vectors
-
-        return vectors.exact(self.db, model, ids)
+        return self.vector_tables.exact(self.db, model, ids)
 
     def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
         self.look_at_pages()
@@ -313,11 +303,9 @@ class Store(IndexFile):
 
     def purge(self) -> None:
         self.look_at_pages()
-        words.purge(self, "page_words")
+        self.word_tables.purge(self, "page_words")
 
     def forget(self, windows: Sequence[str]) -> None:
-        from . import vectors
-
         events.take_in_again(self, windows)
-        vectors.overwrite(self)
-        words.purge(self, "words")
+        self.vector_tables.overwrite(self)
+        self.word_tables.purge(self, "words")

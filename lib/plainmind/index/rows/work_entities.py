@@ -6,13 +6,13 @@ A state is a row of the entity's table, column -> value. Refuses to know where e
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...formats.work.journal import Line, ends_early
 from ...formats.work.schemas import SCHEMAS
 from ...ground import clock
+from .database import SqlConnection
 
 State = dict[str, Any]
 
@@ -144,7 +144,7 @@ _SUBJECTS = {type: entity.fields or entity.key for type, entity in ENTITIES.item
 _SUBJECTS["void"] = ("of",)
 
 
-def load(db: sqlite3.Connection, type: str, subjects: Iterable[str]) -> dict[str, State]:
+def load(db: SqlConnection, type: str, subjects: Iterable[str]) -> dict[str, State]:
     """The states there are of these."""
     entity = ENTITIES[type]
     names = list(subjects)
@@ -170,7 +170,7 @@ def load(db: sqlite3.Connection, type: str, subjects: Iterable[str]) -> dict[str
     return {names[number]: dict(zip(entity.columns, row)) for number, *row in rows}
 
 
-def save(db: sqlite3.Connection, type: str, states: Iterable[State]) -> None:
+def save(db: SqlConnection, type: str, states: Iterable[State]) -> None:
     entity = ENTITIES[type]
     marks = ", ".join("?" * len(entity.columns))
     db.executemany(
@@ -179,7 +179,7 @@ def save(db: sqlite3.Connection, type: str, states: Iterable[State]) -> None:
     )
 
 
-def delete(db: sqlite3.Connection, type: str, state: State) -> None:
+def delete(db: SqlConnection, type: str, state: State) -> None:
     entity = ENTITIES[type]
     key = (*entity.key, "source") if type == "pattern" else entity.key
     where = " AND ".join(f"{column} IS ?" for column in key)

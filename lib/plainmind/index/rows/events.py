@@ -5,7 +5,6 @@ there.
 """
 
 import os
-import sqlite3
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,15 +15,17 @@ from ...formats import words as grammar
 from ...formats.evidence import COLUMNS, Episode, Equal, IndexedEvent, Totals
 from ...ground import regular
 from .. import reading
-from . import words
-from .index_file import Damaged, IndexFile, check, checksum
+from . import word_counts
+from .database import Damaged, IndexDatabase, SqlConnection, check, checksum, upsert
 
 if TYPE_CHECKING:
     from .removal import Removal
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
-EPISODES = "SELECT id, lengths, openings, times, kinds, authors, checksum FROM episodes"
+EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
+_COLUMNS = ("lengths", "openings", "times", "kinds", "authors")
+EPISODES = f"SELECT id, {', '.join(_COLUMNS)}, checksum FROM episodes"
 _STATE = (
     "path, context, inode, modified, changed, size, read_to, last_offset, last_line, digest, "
     "events, checksum"
@@ -43,7 +44,7 @@ def bounds(window: int) -> tuple[int, int]:
 # --- taking in
 
 
-def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] = ()) -> None:
+def catch_up(index: IndexDatabase, *, thorough: bool = False, again: Iterable[str] = ()) -> None:
     """Take in every event acknowledged before this call: of the windows the journal names, or,
     `thorough` or when it cannot tell, of all that are new, grown, changed or gone, and `again`."""
     seen, away, pins = index.settings("journal", "gone", "pins")
@@ -64,7 +65,7 @@ def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] =
 
 
 def _take_in(
-    index: IndexFile,
+    index: IndexDatabase,
     paths: Sequence[str],
     gone: Sequence[str],
     position: Mapping[str, Any],
@@ -88,7 +89,7 @@ def _take_in(
     removal.tell()
 
 
-def take_in_again(index: IndexFile, paths: Sequence[str]) -> None:
+def take_in_again(index: IndexDatabase, paths: Sequence[str]) -> None:
     """Take windows in from their start, whatever is known of them: what stands in the place of one
     may have its inode, its length and its last digest (mem-forget)."""
     with index.writing():
@@ -98,7 +99,7 @@ def take_in_again(index: IndexFile, paths: Sequence[str]) -> None:
 
 
 def _take_in_window(
-    index: IndexFile, path: str, removal: "Removal | None" = None, *, whole: bool = True
+    index: IndexDatabase, path: str, removal: "Removal | None" = None, *, whole: bool = True
 ) -> None:
     """Take in the new events of a window."""
     row = index.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
@@ -120,15 +121,15 @@ def _take_in_window(
         )
     else:
         marks = ", ".join("?" * len(read.state))
-        cursor = index.db.execute(f"INSERT INTO windows ({_STATE}) VALUES ({marks})", read.state)
-        window, before = cursor.lastrowid or 0, 0
+        insert = f"INSERT INTO windows ({_STATE}) VALUES ({marks})"
+        window, before = index.insert(insert, read.state), 0
         if removal:
             removal.add_window(path, bounds(window))
     if read.events:
         _add(index, window, before, read.events)
 
 
-def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent]) -> None:
+def _add(index: IndexDatabase, window: int, before: int, read: list[reading.NewEvent]) -> None:
     """Rows of new events of a window, of which `before` are there."""
     rows, terms, changes, limits = [], [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
     last = f"{EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
@@ -139,8 +140,8 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         found = grammar.of_event(event.author, event.content)
         if not episodes or not episodes[-1].goes_on(event.instant, *limits):
             episodes.append(Episode.starting(id))
-        author = _number(index.db, "authors", event.author)
-        model = _number(index.db, "models", event.model) if event.model else 0
+        author = _number(index, "authors", event.author)
+        model = _number(index, "models", event.model) if event.model else 0
         episodes[-1].add(event.instant, event.role, author, event.content, found)
         same = equality.key(event.content)
         changes += [(id, *place) for place in event.changes]
@@ -149,9 +150,10 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
     for one in episodes:
         _put_episode(index.db, one)
     index.db.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 14)})", rows)
-    index.db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", changes)
-    words.add(index.db, terms, index.fts5)
-    words.count(index.db, (found for _, found in terms), 1)
+    put = "INSERT INTO changes VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    index.db.executemany(put, changes)
+    index.word_tables.add(index, terms)
+    word_counts.count(index.db, (found for _, found in terms), 1)
     _count(index, [found for _, found in terms], len(episodes) - known, 1)
     if any(event.usage for event in read):
         from . import usage
@@ -159,10 +161,10 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         usage.add(index.db, window, enumerate(read, event_id(window, before)))
 
 
-def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what: str = "") -> None:
+def _forget(
+    index: IndexDatabase, path: str, removal: "Removal | None" = None, what: str = ""
+) -> None:
     """Remove a window and everything made from it. `what` became of it is noted."""
-    from . import vectors
-
     window = window_id(index.db, path)
     if window is None:
         return
@@ -171,37 +173,37 @@ def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what:
         removal.note_window(path, span, what)
     events = "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?"
     terms = [(id, grammar.of_event(*event)) for id, *event in index.db.execute(events, span)]
-    words.remove(index.db, terms, index.fts5)
-    words.count(index.db, (found for _, found in terms), -1)
+    index.word_tables.remove(index, terms)
+    word_counts.count(index.db, (found for _, found in terms), -1)
     stretches = "SELECT count(*) FROM episodes WHERE id BETWEEN ? AND ?"
     (count,) = index.db.execute(stretches, span).fetchone()
     _count(index, [found for _, found in terms], count, -1)
-    vectors.drop(index.db, vectors.EVENT, *span)
+    index.vector_tables.drop(index.db, EVENT, *span)
     for place in "events.id episodes.id changes.event llm_usage.event".split():
         index.db.execute(f"DELETE FROM {place.split('.')[0]} WHERE {place} BETWEEN ? AND ?", span)
     index.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 
-def _count(index: IndexFile, found: list[grammar.Words], episodes: int, sign: int) -> None:
+def _count(index: IndexDatabase, found: list[grammar.Words], episodes: int, sign: int) -> None:
     """Add to the totals, or take from them."""
     lengths = sum(one.length for one in found), sum(one.opening_length for one in found)
     added = len(found), *lengths, episodes
     index.put_setting("totals", [a + sign * b for a, b in zip(totals(index), added, strict=True)])
 
 
-def totals(index: IndexFile) -> Totals:
+def totals(index: IndexDatabase) -> Totals:
     return Totals(*(index.setting("totals") or (0, 0, 0, 0)))
 
 
-def _number(db: sqlite3.Connection, table: str, name: str) -> int:
+def _number(index: IndexDatabase, table: str, name: str) -> int:
     """The id of an author or a model."""
-    row = db.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()
+    row = index.db.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()
     if row:
         return row[0]
-    return db.execute(f"INSERT INTO {table} (name) VALUES (?)", (name,)).lastrowid or 0
+    return index.insert(f"INSERT INTO {table} (name) VALUES (?)", (name,))
 
 
-def _take_in_pins(index: IndexFile) -> None:
+def _take_in_pins(index: IndexDatabase) -> None:
     """Take in the pins, if they changed."""
     state = reading.pins_state(index.home)
     if index.setting("pins") == state:
@@ -214,10 +216,10 @@ def _take_in_pins(index: IndexFile) -> None:
 # --- episodes
 
 
-def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
+def _put_episode(db: SqlConnection, episode: Episode) -> None:
     columns = [_bytes(column) for column in episode[1:]]
     db.execute(
-        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("episodes", ("id", "words", "newest", *_COLUMNS, "checksum"), ("id",)),
         (episode.id, sum(episode.lengths), max(episode.times), *columns, checksum(*columns)),
     )
 
@@ -245,19 +247,19 @@ def _bytes(column: "array[int]") -> bytes:
 # --- answers
 
 
-def window_id(db: sqlite3.Connection, path: str) -> int | None:
+def window_id(db: SqlConnection, path: str) -> int | None:
     row = db.execute("SELECT id FROM windows WHERE path = ?", (path,)).fetchone()
     return row[0] if row else None
 
 
-def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
+def rows(db: SqlConnection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
     """The events with these ids, which must be there, or the index is damaged."""
     found = {}
     for id in ids:
         row = db.execute(
             "SELECT path, line, timestamp, role, author, context, content "
-            "FROM events JOIN windows ON windows.id = events.id >> ? WHERE events.id = ?",
-            (BITS, id),
+            f"FROM events JOIN windows ON windows.id = events.id >> {BITS} WHERE events.id = ?",
+            (id,),
         ).fetchone()
         if row is None:
             raise Damaged("its tables contradict each other")
@@ -265,20 +267,20 @@ def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
     return found
 
 
-def find_stale(index: IndexFile, ids: Iterable[int]) -> list[str]:
+def find_stale(index: IndexDatabase, ids: Iterable[int]) -> list[str]:
     """The windows of these events that do not have one of them as it was read."""
     places: dict[str, list[reading.EventPlace]] = {}
     for id in ids:
         path, *place = index.db.execute(
-            "SELECT path, offset, bytes, events.checksum "
-            "FROM events JOIN windows ON windows.id = events.id >> ? WHERE events.id = ?",
-            (BITS, id),
+            'SELECT path, "offset", bytes, events.checksum '
+            f"FROM events JOIN windows ON windows.id = events.id >> {BITS} WHERE events.id = ?",
+            (id,),
         ).fetchone()
         places.setdefault(path, []).append(reading.EventPlace(*place))
     return [path for path in places if not reading.stands(index.home, path, places[path])]
 
 
-def equals(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, list[Equal]]:
+def equals(db: SqlConnection, ids: Iterable[int]) -> dict[int, list[Equal]]:
     """Of each of these events, all that have its text: one list for all of them."""
     found: dict[int, list[Equal]] = {}
     for id in ids:
@@ -286,21 +288,21 @@ def equals(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, list[Equal]]
             continue
         rows = db.execute(
             "SELECT events.id, path, unix_ms, role, author FROM events "
-            "JOIN windows ON windows.id = events.id >> ?1 "
-            "WHERE same = (SELECT same FROM events WHERE id = ?2)",
-            (BITS, id),
+            f"JOIN windows ON windows.id = events.id >> {BITS} "
+            "WHERE same = (SELECT same FROM events WHERE id = ?) ORDER BY events.id",
+            (id,),
         )
         some = list(map(Equal._make, rows))
         found.update(dict.fromkeys((one.id for one in some), some))
     return found
 
 
-def at(db: sqlite3.Connection, path: str, line: int) -> int | None:
+def at(db: SqlConnection, path: str, line: int) -> int | None:
     """Id of the event that has this line of a window."""
     row = db.execute(
         "SELECT events.id FROM windows JOIN events "
-        "ON events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1 "
-        "WHERE path = ?2 AND ?3 BETWEEN line AND end_line",
-        (BITS, path, line),
+        f"ON events.id BETWEEN windows.id << {BITS} AND ((windows.id + 1) << {BITS}) - 1 "
+        "WHERE path = ? AND ? BETWEEN line AND end_line",
+        (path, line),
     ).fetchone()
     return row[0] if row else None

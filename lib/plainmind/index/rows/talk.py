@@ -1,12 +1,11 @@
 """How much was said when and where."""
 
-import sqlite3
-
 from ..engine import Talk
+from .database import SqlConnection
 from .events import BITS
 
 
-def between(db: sqlite3.Connection, first: int, last: int) -> list[Talk]:
+def between(db: SqlConnection, first: int, last: int) -> list[Talk]:
     found = db.execute(
         "SELECT windows.context, role, count(*), max(unix_ms) "
         f"FROM events JOIN windows ON windows.id = events.id >> {BITS} "

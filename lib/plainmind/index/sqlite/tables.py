@@ -1,0 +1,31 @@
+"""An open index file with its tables of words and of vectors."""
+
+from typing import TYPE_CHECKING, Any
+
+from . import words
+from .index_file import IndexFile
+
+if TYPE_CHECKING:
+    from ..rows.database import VectorTables, WordTables
+
+
+class FileTables(IndexFile):
+    @property
+    def word_tables(self) -> "WordTables":
+        return words
+
+    @property
+    def vector_tables(self) -> "VectorTables":
+        from . import vectors
+
+        return vectors
+
+    def describe(self) -> dict[str, Any]:
+        from . import vectors
+
+        pragma = lambda name: self.db.execute(f"PRAGMA {name}").fetchone()[0]
+        return {
+            "bytes": pragma("page_count") * pragma("page_size") + vectors.count_bytes(self),
+            "words": "fts5" if self.fts5 else "fts4",
+            "journal": pragma("journal_mode"),
+        }

@@ -1,0 +1,117 @@
+"""The scan over a model's packed vectors: each event's cosine within a known error, and what of the
+file counts (index.vector_file)."""
+
+import os
+import sqlite3
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from math import inf
+from typing import NamedTuple
+
+from .. import vector_file
+from ..vector_file import Unusable, VectorFile
+from .index_file import IndexFile
+
+COLUMNS = "token, dimensions, records, dead, fitted, error, reach, state"
+
+
+class PackedFile(NamedTuple):
+    """A row of vector_files."""
+
+    token: int
+    dimensions: int
+    records: int
+    dead: int
+    fitted: int
+    error: float
+    reach: float
+    state: str  # of the file as we left it
+
+
+class EventCosines(vector_file.Cosines):
+    """The cosine of a query with each packed vector. `id` is 0 also of those whose event is gone,
+    and that are still to be overwritten."""
+
+    def __init__(self, index: IndexFile, model: str, file: VectorFile, query: Sequence[float]):
+        row = row_of(index.db, model)
+        assert row is not None
+        super().__init__(file, query, row.error, row.reach)
+        self._db, self._model = index.db, model
+        sql = "SELECT place FROM vector_holes WHERE token = ?"
+        self._holes = frozenset(chain(*index.db.execute(sql, (row.token,))))
+
+    def id(self, place: int, *, checked: bool = False) -> int:
+        """Records were checked when somebody else may have written into the file."""
+        return 0 if place in self._holes else self.file.id(place, checked=checked)
+
+    def ids(self) -> "array[int]":
+        """Of all places, in their order."""
+        ids = self.file.ids()
+        for place in self._holes:
+            ids[place] = 0
+        return ids
+
+    def of_events(self, first: int, count: int) -> list[float | None]:
+        """Of events with consecutive ids."""
+        found: list[float | None] = [None] * count
+        of = "SELECT owner - ?1, place FROM vectors INDEXED BY vectors_placed "
+        of += "WHERE kind = 'event' AND place >= 0 AND owner BETWEEN ?1 AND ?2 AND model = ?3"
+        for at, place in self._db.execute(of, (first, first + count - 1, self._model)):
+            found[at] = self.cosine(place)
+        return found
+
+    def near(self, cosine: float) -> list[tuple[float, int]]:
+        return self._events_at(self.above(cosine))
+
+    def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
+        places = self.best(count)
+        rest = self.cosine(places[-1]) if len(places) == count else -inf
+        return self._events_at(places), rest
+
+    def _events_at(self, places: Iterable[int]) -> list[tuple[float, int]]:
+        """(cosine, event) of these places; what is taken out, or is of no event, is left out."""
+        return [(self.cosine(place), event) for place in places if (event := self.id(place))]
+
+
+def scan(index: IndexFile, model: str, query: Sequence[float]) -> EventCosines | None:
+    """The query's cosine with every event's vector, None when there is none; Unusable when the file
+    has to be made again."""
+    row = row_of(index.db, model)
+    if row is None or not row.records:
+        return None
+    file = open_file(index, row)
+    if file.dimensions != len(query):
+        raise Unusable("of another length", file)
+    if file.state != row.state:
+        file.ids()
+    return EventCosines(index, model, file, query)
+
+
+def places(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, int]:
+    """Where these events are in a scan, as far as they have vectors."""
+    found: dict[int, int] = {}
+    for start in range(0, len(events), 500):
+        some = events[start : start + 500]
+        marks = ",".join("?" * len(some))
+        found.update(
+            db.execute(
+                "SELECT owner, place FROM vectors "
+                f"WHERE kind = 'event' AND owner IN ({marks}) AND model = ? AND place >= 0",
+                (*some, model),
+            )
+        )
+    return found
+
+
+def row_of(db: sqlite3.Connection, model: str) -> PackedFile | None:
+    row = db.execute(f"SELECT {COLUMNS} FROM vector_files WHERE model = ?", (model,)).fetchone()
+    return PackedFile(*row) if row else None
+
+
+def open_file(index: IndexFile, row: PackedFile) -> VectorFile:
+    """The file beside the index, or, of a copy of it, beside the one that was copied."""
+    path = vector_file.name(index.folder, row.token)
+    if not os.path.lexists(path):
+        path = vector_file.name(index.home.index, row.token)
+    return VectorFile(path, row.token, row.records)
