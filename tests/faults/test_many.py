@@ -393,7 +393,7 @@ def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
     both = fork.Barrier(2)
     monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
 
-    def replaced(path: str, change) -> None:
+    def replaced(path: str, change, **how) -> None:
         data = change(files.read(path))
         both.wait(60)
         files.replace(path, data)

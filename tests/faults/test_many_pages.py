@@ -145,7 +145,7 @@ def test_without_the_lock_this_would_fail(home, monkeypatch):
     """The control: two read the same page before either has written."""
     both = fork.Barrier(2)
 
-    def replaced(path: str, change) -> exchange.Edited:
+    def replaced(path: str, change, **how) -> exchange.Edited:
         data = change(files.read(path))
         both.wait(60)
         files.replace(path, data)
@@ -233,7 +233,7 @@ def test_the_race_sees_lines_that_are_lost(home, monkeypatch):
     """The control: a page that is merely replaced."""
     beside: list[Person] = []
 
-    def replaced(path: str, change) -> exchange.Edited:
+    def replaced(path: str, change, **how) -> exchange.Edited:
         data = change(files.read(path))
         for person in beside:
             person.wait_for_save()

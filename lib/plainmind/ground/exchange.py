@@ -48,14 +48,15 @@ def edit(
 
     The new file is exchanged with the one in place, and what came out is looked at: if it is not
     what was read, somebody saved in between, so it is put back and the change is made again on
-    theirs. A link is followed, or NotPermitted without `follow`; mode, owner and extended
-    attributes stay. `announce` is told what the file will be, right before it is put in place.
+    theirs. A link is followed; without `follow`, one in the file's place is NotPermitted, and of
+    the path, which is real, none is followed that somebody puts there meanwhile. Mode, owner and
+    extended attributes stay. `announce` is told what the file will be, right before it is put in place.
     Where the system cannot exchange two files, a rename right after a check comes closest. A
     process that is killed meanwhile leaves a file that `recover` understands."""
     if not follow and os.path.islink(path):
         raise NotPermitted("a link", place=path, cure="put the file itself here")
-    # whatever becomes a link from here on is not followed
-    path = os.path.realpath(path) if follow else _in_real_folder(path)
+    if follow:
+        path = os.path.realpath(path)  # whatever becomes a link from here on is not followed
     conflicts: list[str] = []
     for attempt in range(attempts):
         if attempt:
@@ -110,8 +111,8 @@ def recover(path: str) -> None:
 def remove(path: str, old: bytes) -> bool:
     """Delete a file if it still holds `old`; False when somebody saved meanwhile, and theirs stays.
     It gets another name first, and what came out is looked at. A process that is killed meanwhile
-    leaves a file that `recover` understands. The caller holds the lock of all edits."""
-    path = _in_real_folder(path)
+    leaves a file that `recover` understands. The path is real, but may be a link, which stays. The
+    caller holds the lock of all edits."""
     if not _is_still(path, old):
         return False
     folder, name = os.path.split(path)
@@ -304,7 +305,8 @@ def _is_still(path: str, data: bytes) -> bool:
         files.close(fd)
 
 
-def _in_real_folder(path: str) -> str:
+def in_real_folder(path: str) -> str:
+    """The real path of what has this name, which may itself be a link."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)
 

@@ -156,7 +156,7 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
             if durable:
                 sync(fd)
         except BaseException as error:
-            _name(error, path)
+            name_error(error, path)
             # else a human appended, too, and theirs stays
             if os.fstat(fd).st_size == before + written:
                 os.ftruncate(fd, before)
@@ -188,7 +188,7 @@ def create(path: str, data: bytes, mode: int = 0o600) -> None:
     make_folder(folder)
     temporary = write_temporary(path, data, mode)
     try:
-        _give_name(temporary, path)
+        give_name(temporary, path)
         try:
             sync_with_parent(folder)
         except BaseException:
@@ -199,20 +199,20 @@ def create(path: str, data: bytes, mode: int = 0o600) -> None:
             os.unlink(temporary)  # last: its second name tells that the folder is not settled yet
 
 
-def _give_name(temporary: str, path: str) -> None:
-    """Let a file be found as `path`, too; where a file has one name only, as `path` instead.
-    FileExistsError."""
+def give_name(temporary: str, path: str, folder: int | None = None) -> None:
+    """Let a file be found as `path`, too; where a file has one name only, as `path` instead. Both
+    may be names in an open folder. FileExistsError."""
     try:
-        os.link(temporary, path)
+        os.link(temporary, path, src_dir_fd=folder, dst_dir_fd=folder)
         return
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-    close(os.open(path, NEW, 0o600))  # the name is ours from here
+    close(os.open(path, NEW, 0o600, dir_fd=folder))  # the name is ours from here
     try:
-        os.rename(temporary, path)
+        os.rename(temporary, path, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        os.unlink(path)
+        os.unlink(path, dir_fd=folder)
         raise
 
 
@@ -331,12 +331,9 @@ def write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -
             _dress(fd, like)
         else:
             os.fchmod(fd, mode)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        sync(fd)
+        write_all(fd, data)
     except BaseException as error:
-        _name(error, path)
+        name_error(error, path)
         close(fd)
         os.unlink(temporary)
         raise
@@ -344,7 +341,15 @@ def write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -
     return temporary
 
 
-def _name(error: BaseException, path: str) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Durably."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    sync(fd)
+
+
+def name_error(error: BaseException, path: str) -> None:
     """Let an error of a descriptor's (a full disk) say which file it was."""
     if isinstance(error, OSError) and error.filename is None and error.errno:
         error.filename = path

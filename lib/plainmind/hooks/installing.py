@@ -105,7 +105,7 @@ class Installation:
             left = self._read()
             if made and not left.strip():
                 if os.path.lexists(self.path):
-                    exchange.remove(self.path, left)
+                    exchange.remove(exchange.in_real_folder(self.path), left)
                 self._remove_folders()
         self._record(None, False)
         return [*found]

@@ -281,7 +281,7 @@ def _blank_rows(home: Home, path: str, wanted: Wanted, dry: bool) -> Iterator[Fi
             lock = files.lock(home.path("remind", "lock"))
         with lock:
             exchange.recover(path)
-            exchange.edit(path, change, follow=False)
+            exchange.edit(exchange.in_real_folder(path), change, follow=False)
     yield from (Finding(part, n + 1, "blanked", "a copy of the text") for n in places)
 
 

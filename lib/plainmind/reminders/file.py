@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..ground import clock, exchange, file_states, files, regular
+from ..ground import anchored, clock, exchange, file_states, files, regular
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Misconfigured, NoInput
 from ..ground.paths import Home
@@ -119,7 +119,7 @@ def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
     if not data:
         return exchange.Edited(None, [])
     _check_folder(home, target)
-    files.create(target, data)
+    anchored.create(target, data)
     return exchange.Edited(file_states.identify(os.stat(target)), [])
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..formats import change as form
 from ..formats.change import FileChange, LastingChange
-from ..ground import chance, clock, environment, exchange, files, masks
+from ..ground import anchored, chance, clock, environment, exchange, files, masks, regular
 from ..ground.errors import INPUT_OUTPUT, NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 
@@ -231,34 +231,35 @@ def undo(home: Home, one: KeptChange) -> None:
 def _apply(home: Home, file: FileChange, kind: str) -> None:
     """Make one file what it becomes, by compare and exchange. Done before, it is not done again."""
     full = os.path.join(home.root, file.path)
+    real = os.path.realpath(full)  # judged, and opened: a command may put a link there meanwhile
     if full.startswith(home.root + os.sep):
-        home.relative(file.path)  # NotPermitted when a link leads out
-    elif kind == "memory" and os.path.realpath(full) != full:  # commands may write there
+        real = home.resolve(file.path)[1]  # NotPermitted when a link leads out
+    elif kind == "memory" and real != full:  # commands may write there
         raise NotPermitted("a link leads there", place=full, cure="put the file itself there")
     with _lock(home, file.path):
-        if not os.path.lexists(full):
-            data = None
-        else:
-            if not os.path.isfile(full):
+        data = None
+        if os.path.lexists(real):
+            if not os.path.isfile(real):
                 what, cure = (
                     "not a file, but a folder, a pipe or a device",
                     "remove it, then try again",
                 )
                 raise Failure(what, place=full, cure=cure, code=INPUT_OUTPUT)
-            exchange.recover(full)
-            data = files.read(full)
+            exchange.recover(real)
+            with regular.open_direct(real) as opened:
+                data = opened.read()
         if form.digest(data) == file.after:  # a run that was killed did it
             return
         made = file.apply(data)
         if data is None:
-            files.create(full, made or b"", file.mode)
+            anchored.create(real, made or b"", file.mode)
         elif made is None:
-            if not exchange.remove(os.path.realpath(full), data):
+            if not exchange.remove(real, data):
                 raise Failure("it was saved this moment", place=full, code=NO_MATCH)
             if kind == "skills":
                 _remove_empty(home, os.path.dirname(file.path))
         else:
-            exchange.edit(full, lambda now: file.apply(now) or b"")
+            exchange.edit(real, lambda now: file.apply(now) or b"", follow=False)
 
 
 def _remove_empty(home: Home, part: str) -> None:

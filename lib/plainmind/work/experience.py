@@ -1,7 +1,7 @@
 """What work-xp does: it asks an index where agents stand, and logs awards."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +22,9 @@ def read_all(opened: "Iterator[Index]", today: str) -> list[AgentFigures]:
     memory folder."""
     for index in opened:
         with index:
-            return sorted(_read(index, today), key=lambda one: (-one.xp, one.agent))
+            found = _read(index, today)
+            _compare(index, {one.agent for one in found})
+            return sorted(found, key=lambda one: (-one.xp, one.agent))
     return []
 
 
@@ -42,12 +44,21 @@ def read_one(opened: "Iterator[Index]", agent: str, today: str) -> AgentFigures:
         with index:
             if found := _read(index, today, agent):
                 return found[0]
-            known = [row["name"] for row in index.work_rows("agents")]
+            known = _compare(index, set(), agent)
     import difflib
 
     near = difflib.get_close_matches(agent, known, 1)
     cure = f"did you mean '{near[0]}'?" if near else "'work-xp' lists those there are"
     raise NoInput(f"no agent '{agent}'", cure=cure)
+
+
+def _compare(index: "Index", told: Set[str], *asked: str) -> list[str]:
+    """The agents there are. LookupError, by which an index is made again, when it tells nothing of
+    one of them, or of one of those asked for: a page of it is damaged."""
+    known = [row["name"] for row in index.work_rows("agents")]
+    if missing := sorted({*(asked or known)} & {*known} - told):
+        raise LookupError(f"the index names '{missing[0]}', and tells nothing of it")
+    return known
 
 
 def read_board(opened: "Iterator[Index]", board: str) -> list[BoardRow]:

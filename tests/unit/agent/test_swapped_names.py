@@ -8,8 +8,10 @@ import os
 import pytest
 from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.sandbox import autorun, rungs
+from plainmind.agent.sandbox.modes import Modes
 from plainmind.ground import files
 from plainmind.ground.errors import NotPermitted
+from plainmind.truth.resident.scopes import MemoryScope
 from rungs import SANDBOXES
 from scene import ROOT
 
@@ -140,3 +142,28 @@ def test_a_folder_to_work_in_that_is_swapped(home, outside, unsynced, monkeypatc
         swap(home)
         done = shell.run("pwd -P; cat src/file; echo evil > made", 20)
     assert "SECRET" not in done.text and tree(outside) == was
+
+
+@pytest.mark.parametrize("name", ["note.md", "deep"])
+def test_modes_are_put_back_of_nothing_that_a_link_leads_to(home, outside, monkeypatch, name):
+    """Resident memory: what was listed is swapped before it is opened."""
+    files.replace(home.path("memory/note.md"), b"")
+    files.replace(home.path("memory/deep/note.md"), b"")
+    target = f"{outside}/src/file" if name == "note.md" else f"{outside}/src"
+    looked_at = Modes(home, [MemoryScope("global", home.root, "memory")], everything=False)
+    looked_at.begin()
+    os.chmod(home.path("memory", name), 0o777)
+    os.chmod(target, 0o777)
+    listdir = os.listdir
+
+    def swap(folder):
+        names = listdir(folder)
+        if name in names and not os.path.islink(place := home.path("memory", name)):
+            os.rename(place, home.path("was"))
+            os.symlink(target, place)
+        return names
+
+    monkeypatch.setattr(os, "listdir", swap)
+    looked_at.put_back()
+    assert os.path.islink(home.path("memory", name))
+    assert os.stat(target).st_mode & 0o777 == 0o777

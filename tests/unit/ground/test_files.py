@@ -10,7 +10,7 @@ import time
 from glob import glob
 
 import pytest
-from plainmind.ground import exchange, file_states, files
+from plainmind.ground import anchored, exchange, file_states, files
 from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
 from scene import PATIENCE
 
@@ -26,7 +26,7 @@ def path(tmp_path) -> str:
 
 
 def fail(error: int):
-    def failing(*_):
+    def failing(*_, **__):
         raise OSError(error, os.strerror(error))
 
     return failing
@@ -86,14 +86,19 @@ def test_append_follows_no_link(path):
 # ---- create and replace
 
 
-def test_create_never_writes_over(path):
+CREATORS = pytest.mark.parametrize("create", [files.create, anchored.create])
+
+
+@CREATORS
+def test_create_never_writes_over(path, create):
     with pytest.raises(FileExistsError):
-        files.create(path, b"new\n")
+        create(path, b"new\n")
     assert files.read(path) == b"old\n" and names(path) == ["file"]
 
 
+@CREATORS
 @pytest.mark.parametrize("step", ["write", "link", "unlink", "fsync"])
-def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step):
+def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step, create):
     """A temporary file may stay when it cannot be removed; the name itself never is half made."""
     path = str(tmp_path / "folder" / "file")
     os.mkdir(os.path.dirname(path))
@@ -102,7 +107,7 @@ def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step):
     else:
         monkeypatch.setattr(os, step, fail(errno.EIO))
     with pytest.raises(OSError):
-        files.create(path, b"new\n")
+        create(path, b"new\n")
     monkeypatch.undo()
     assert [n for n in names(path) if not n.endswith(".tmp")] == (
         ["file"] if step == "unlink" else []
@@ -111,34 +116,47 @@ def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step):
         assert names(path) == []
 
 
+@CREATORS
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_create_where_a_file_has_one_name_only(tmp_path, monkeypatch, number):
+def test_a_create_where_a_file_has_one_name_only(tmp_path, monkeypatch, number, create):
     """As on FAT, and on many a mounted phone or cloud."""
     path = str(tmp_path / "file")
     monkeypatch.setattr(os, "link", fail(number))
-    files.create(path, b"new\n")
+    create(path, b"new\n")
     assert (
         files.read(path) == b"new\n"
         and names(path) == ["file"]
         and os.stat(path).st_mode & 0o777 == 0o600
     )
     with pytest.raises(FileExistsError):
-        files.create(path, b"newer\n")
+        create(path, b"newer\n")
     assert files.read(path) == b"new\n" and names(path) == ["file"]
     os.unlink(path)
     monkeypatch.setattr(os, "rename", fail(errno.EIO))
     with pytest.raises(OSError):
-        files.create(path, b"new\n")
+        create(path, b"new\n")
     assert names(path) == []
 
 
-@pytest.mark.parametrize("work", [files.append, files.create, files.replace])
+@pytest.mark.parametrize("work", [files.append, files.create, anchored.create, files.replace])
 def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch, work):
     path = str(tmp_path / "file")
     monkeypatch.setattr(os, "write", fail(errno.ENOSPC))
     with pytest.raises(OSError) as failed:
         work(path, b"new\n")
     assert str(files.to_failure(failed.value)) == f"{path}: no space left on device"
+
+
+def test_folders_on_the_way_are_made_and_none_is_a_link(tmp_path):
+    anchored.create(str(tmp_path / "a" / "b" / "file"), b"new\n", 0o640)
+    assert files.read(str(tmp_path / "a" / "b" / "file")) == b"new\n"
+    modes = [(tmp_path / part).stat().st_mode & 0o777 for part in ("a", "a/b", "a/b/file")]
+    assert modes == [0o700, 0o700, 0o640]
+    (tmp_path / "link").symlink_to("a")
+    for part in ("link/file", "link/b/other"):
+        with pytest.raises(OSError):
+            anchored.create(str(tmp_path / part), b"new\n")
+    assert os.listdir(tmp_path / "a") == ["b"] and os.listdir(tmp_path / "a" / "b") == ["file"]
 
 
 def test_a_create_whose_folder_cannot_be_made_durable_is_taken_back(tmp_path, monkeypatch):

@@ -5,17 +5,23 @@ right after it has judged, not by luck.
 
 import os
 import sqlite3
+from contextlib import suppress
 
 import pytest
 from plainmind.agent import skill_drafts
+from plainmind.formats.change import FileChange
 from plainmind.formats.reference import Reference
 from plainmind.ground import files, regular, scratch
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
 from plainmind.index import engine_in_use, reading
-from plainmind.memory import moments
+from plainmind.memory import absence, moments
+from plainmind.memory.resident import writing
+from plainmind.truth import changes
 from plainmind.truth.pages import page_files
+from plainmind.truth.resident import writing as resident_writing
+from residents import Place
 
 SECRET = b"SECRET_KEY=hush\n"
 
@@ -224,6 +230,126 @@ def test_a_window_that_ends_as_a_link_changes_no_other_file(home, log, tmp_path,
     with pytest.raises(OSError):
         log.start_window("a/b", NOW)
     assert target.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("what", ["the file", "its folder"])
+def test_a_page_that_is_swapped_once_it_is_judged_is_not_changed(home, monkeypatch, what):
+    outside = os.path.join(os.path.dirname(home.root), "outside")
+    files.replace(f"{outside}/page.md", b"theirs\n")
+    resolve = Home.resolve
+
+    def swap(self, given):
+        judged = resolve(self, given)
+        monkeypatch.undo()
+        put_link(home.path("knowledge/sub"), what, outside)
+        return judged
+
+    monkeypatch.setattr(Home, "resolve", swap)
+    with pytest.raises((OSError, Failure)):
+        page_files.change_page(home, "knowledge/sub/page.md", lambda data: data + b"ours\n")
+    assert tree(outside) == {"page.md": b"theirs\n"}
+
+
+def test_a_new_page_whose_folder_is_swapped_once_it_is_judged(home, monkeypatch):
+    outside, alike = os.path.join(os.path.dirname(home.root), "outside"), page_files.find_alike
+    os.mkdir(outside)
+
+    def swap(*given):
+        put_link(home.path("knowledge"), "its folder", outside)
+        return alike(*given)
+
+    monkeypatch.setattr(page_files, "find_alike", swap)
+    with pytest.raises(OSError):
+        page_files.create_page(home, "knowledge", "new", b"ours\n")
+    assert tree(outside) == {}
+
+
+@pytest.mark.parametrize("what", ["the file", "its folder"])
+@pytest.mark.parametrize("before, after", [(b"a\n", b"b\n"), (None, b"b\n"), (b"a\n", None)])
+def test_an_undo_of_what_is_swapped_once_it_is_judged(
+    home, monkeypatch, tmp_path, before, after, what
+):
+    """Neither written, nor made, nor deleted elsewhere, though what is there looks the same."""
+    folder, outside = tmp_path / "app" / ".pi" / "memory", str(tmp_path / "outside")
+    name = "tea.md"
+    os.makedirs(outside)
+    if before is not None:
+        files.replace(str(folder / name), before)
+        files.replace(f"{outside}/{name}", before)
+    else:
+        folder.mkdir(parents=True)
+    known, lock = tree(outside), changes._lock
+
+    def swap(*given):
+        put_link(str(folder), what, outside, name)
+        return lock(*given)
+
+    monkeypatch.setattr(changes, "_lock", swap)
+    with suppress(OSError, Failure):
+        changes._apply(home, FileChange.of(str(folder / name), before, after), "memory")
+    assert tree(outside) == known
+
+
+@pytest.mark.parametrize("what", ["the file", "its folder", "the folder above"])
+@pytest.mark.parametrize("there", [True, False])
+def test_an_index_of_a_project_that_is_swapped_once_it_is_judged(
+    tmp_path, monkeypatch, there, what
+):
+    place = Place(tmp_path)
+    if there:
+        place.write("project", "- a\n")
+    (place.project / ".git").mkdir()
+    place.trust()
+    outside = str(tmp_path / "outside")
+    files.replace(f"{outside}/MEMORY.md", b"- theirs\n")
+    files.replace(f"{outside}/memory/MEMORY.md", b"- theirs\n")
+    writing.stage(place.memory, str(place.project), "project", "a fact")
+    find, known = resident_writing._find_folder, tree(outside)
+
+    def swap(scope):
+        judged = find(scope)
+        monkeypatch.undo()
+        folder = os.path.dirname(judged) if what == "the folder above" else judged
+        put_link(folder, what, outside, "MEMORY.md")
+        return judged
+
+    monkeypatch.setattr(resident_writing, "_find_folder", swap)
+    with suppress(OSError, Failure):
+        writing.flush(place.memory)
+    assert tree(outside) == known
+
+
+@pytest.mark.parametrize("target", ["a file", "a pipe"])
+def test_who_looks_for_what_was_taken_back_tells_where_alone(home, tmp_path, target):
+    """A name of `memory/` that is swapped once it was listed."""
+    files.replace(home.path("memory/tea.md"), b"the word\n")
+    listed = list(absence.list_files(home.path("memory")))
+    place = tmp_path / "place"
+    os.mkfifo(place) if target == "a pipe" else place.write_bytes(b"more\nthe word, and SECRET\n")
+    os.unlink(home.path("memory/tea.md"))
+    os.symlink(place, home.path("memory/tea.md"))
+    found = []
+    with suppress(OSError):  # no pipe is waited for
+        found = [*absence.find(listed[0], {b"the word": "the word"})]
+    assert found == ([] if target == "a pipe" else [absence.Found("the word", 5, 2)])
+
+
+def put_link(folder: str, what: str, target: str, name: str = "page.md") -> None:
+    """A link in the place of a file of a folder, or of the folder."""
+    swapped = os.path.join(folder, name) if what == "the file" else folder
+    if os.path.lexists(swapped):
+        os.rename(swapped, f"{swapped}.was")
+    os.makedirs(os.path.dirname(swapped), exist_ok=True)
+    os.symlink(os.path.join(target, name) if what == "the file" else target, swapped)
+
+
+def tree(folder: str) -> dict[str, bytes]:
+    found = {}
+    for above, folders, names in os.walk(folder):
+        for name in [*folders, *names]:
+            full = os.path.join(above, name)
+            found[os.path.relpath(full, folder)] = files.read(full) if os.path.isfile(full) else b""
+    return found
 
 
 # --- deleting what somebody else filled

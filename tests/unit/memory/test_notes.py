@@ -11,7 +11,7 @@ import pytest
 from plainmind.formats.log import injected_blocks
 from plainmind.formats.page import page
 from plainmind.formats.page.page_keys import LEGACY_TYPES
-from plainmind.ground import clock, exchange, files
+from plainmind.ground import anchored, clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, InputOutput, NoInput, NotPermitted
 from plainmind.ground.settings import Settings
@@ -260,14 +260,14 @@ def test_a_named_observation_does_not_take_another_s_place(note):
 
 
 def test_a_name_that_a_person_takes_at_that_moment(note, monkeypatch):
-    make = files.create
+    make = anchored.create
 
     def late(path: str, data: bytes) -> None:
-        monkeypatch.setattr(files, "create", make)
+        monkeypatch.setattr(anchored, "create", make)
         files.replace(path, b"mine\n")
         make(path, data)
 
-    monkeypatch.setattr(files, "create", late)
+    monkeypatch.setattr(anchored, "create", late)
     assert note.write("# Tea\n\ntext").path == "knowledge/tea-2.md"
     assert note.text("knowledge/tea.md") == "mine\n"
 

@@ -53,6 +53,26 @@ def test_rows_are_asked_for_by_a_column_called_name(home):
             assert [row["team"] for row in index.work_rows("agents", name="seo")] == ["Marketing"]
 
 
+READS = {
+    "one": lambda opened: experience.read_one(opened, "ux", TODAY),
+    "all": lambda opened: experience.read_all(opened, TODAY),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("table", ["agent_streaks", "agent_levels", "level_thresholds"])
+def test_an_index_that_names_an_agent_and_tells_nothing_of_it_is_made_again(home, table, read):
+    """As one has it a page of which has become zeros: there is such an agent."""
+    write(home, "events.jsonl", done("1", "ux"))
+    right = READS[read](opened(home))
+    for index in opened(home):
+        with index, index.writing() as db:
+            db.execute(f"DELETE FROM {table}")
+    said = []
+    assert READS[read](opened(home, said)) == right
+    assert len(said) == 1 and "rebuilt" in said[0]
+
+
 def test_achievements_come_in_the_order_of_time(home):
     days = [done(str(n), "ux", f"2026-01-{n}") for n in range(10, 20)]
     write(home, "events.jsonl", *days)

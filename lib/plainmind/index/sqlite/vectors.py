@@ -248,7 +248,10 @@ def with_file(index: IndexFile, model: str, ask: Callable[[], Answer]) -> Answer
 
 
 def _tell(index: IndexFile, error: Unusable) -> None:
-    index.say(f"{error.path}: {error}; made again from the index")
+    """Where this is a copy, whose file is made again for it alone, there is nothing to tell: the
+    next command that may write tells it, and makes that of the home again."""
+    if index.folder == index.home.index:
+        index.say(f"{error.path}: {error}; made again from the index")
 
 
 def _pack_all(index: IndexFile, model: str, least: float = 0.0) -> None:

@@ -117,7 +117,7 @@ def record(
 def blank(log: Log, path: str, targets: list[TargetEvent], meta_too: bool) -> list[str]:
     """Blank these events of a window, durably; where saves that collided with it are kept. BadData
     when one of them is not where it was."""
-    full = log.home.path(path)
+    full = exchange.in_real_folder(log.home.path(path))
 
     def change(data: bytes) -> bytes:
         there = {

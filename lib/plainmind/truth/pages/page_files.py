@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...formats import copies
-from ...ground import files, regular, stream
+from ...ground import anchored, files, regular, stream
 from ...ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ...ground.paths import Home
 from .foreign import ForeignVault
@@ -336,13 +336,13 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
     number = 1
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
-        home.relative(path)  # a link in its place must not lead out of the home
+        real = home.resolve(path)[1]  # a link in its place must not lead out of the home
         full = home.path(path)
         taken = os.path.lexists(full) or place == KNOWLEDGE and find_alike(home, place, path)
         if not taken:
             try:
                 with changes.admission(home) as admit:
-                    files.create(full, admit(partial(name_kind, home), path, None, data))
+                    anchored.create(real, admit(partial(name_kind, home), path, None, data))
                 return path
             except FileExistsError:  # a person was faster
                 pass
@@ -362,16 +362,16 @@ def change_page(
     from ...ground import exchange
     from .. import changes
 
-    full = home.path(home.relative(path))
+    real = home.resolve(path)[1]
     if not settled:
-        exchange.recover(full)
+        exchange.recover(real)
     try:
         with changes.admission(home) as admit:
 
             def admitted(data: bytes) -> bytes:
                 return admit(partial(name_kind, home), path, data, edit(data))
 
-            return exchange.edit(full, admitted).conflicts
+            return exchange.edit(real, admitted, follow=False).conflicts
     except FileNotFoundError:
         raise describe_missing(home, f"no page '{path}'") from None
 

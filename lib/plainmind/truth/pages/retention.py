@@ -156,7 +156,7 @@ def _noting(failed: list[OSError]) -> Iterator[None]:
 
 def _remove(full: str, data: bytes) -> bool:
     try:
-        return exchange.remove(full, data)
+        return exchange.remove(exchange.in_real_folder(full), data)
     except FileNotFoundError:  # a person was faster
         return True
 

@@ -34,7 +34,7 @@ def fix(home: Home, *, dry: bool) -> Iterator[Finding | Failure]:
     """Put in quotes what YAML refuses and what can be one text only. Says what was, or with `dry`
     would be, done; a failure is of one skill."""
     for path in list_paths(home) if not environment.read_turn() else ():
-        full = home.path(path)
+        full = exchange.in_real_folder(home.path(path))
         if os.path.realpath(full) != os.path.join(os.path.realpath(home.path(FOLDER)), path[7:]):
             continue
         try:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...formats import secrets
 from ...formats.resident import bullets, excerpt, operation
 from ...formats.resident.operation import Operation, Rejection
-from ...ground import exchange, file_states, files, masks
+from ...ground import anchored, exchange, file_states, files, masks
 from ...ground.errors import BadData, Busy, Failure, NotPermitted
 from ...ground.paths import Home
 from . import journal, scopes, trust
@@ -159,8 +159,8 @@ class Writeback:
         from .. import changes
 
         path = scope.path
-        _make(scope)
-        exchange.recover(path)
+        real = _make(scope)
+        exchange.recover(real)
         seen: dict[bytes, bytes] = {}
 
         def announce(placed: file_states.Identity) -> None:
@@ -174,7 +174,7 @@ class Writeback:
                 seen[new] = old
                 return new
 
-            exchange.edit(path, make, follow=False, announce=announce)
+            exchange.edit(real, make, follow=False, announce=announce)
         return lambda data: seen.get(data, data)
 
     def _locate(self, scope: MemoryScope, one: Operation) -> Committed:
@@ -216,9 +216,9 @@ def _apply(group: list[Operation], data: bytes) -> bytes:
 def add_topic(scope: MemoryScope, name: str, data: bytes) -> bool:
     """A new topic file; False when it is there with this text. BadData when it says something else.
     The caller holds the lock."""
-    _make_folder(scope)
+    folder = _find_folder(scope)
     try:
-        files.create(os.path.join(scope.folder, name), data)
+        anchored.create(os.path.join(folder, name), data)
         return True
     except FileExistsError:
         if scope.read(name, len(data) + 1) == data:
@@ -227,27 +227,33 @@ def add_topic(scope: MemoryScope, name: str, data: bytes) -> bool:
         raise BadData("there is one already", place=place, cure="merge them by hand") from None
 
 
-def _make_folder(scope: MemoryScope) -> None:
-    """NotPermitted when a link is in the way."""
-    if link := scope.find_link():
+def _find_folder(scope: MemoryScope) -> str:
+    """The real path of its folder, which may not be there. NotPermitted when a link is in the way
+    that may be a model's."""
+    real = os.path.realpath(scope.folder)
+    if scope.project and real != scope.folder:
+        link = scope.find_link() or scope.folder
         raise NotPermitted("a link", place=link, cure=scopes.NO_LINK)
-    files.make_folder(scope.folder)
+    return real
 
 
-def _make(scope: MemoryScope) -> None:
-    """The index, empty, where there is none; and beside a local one, a .gitignore."""
-    _make_folder(scope)
-    names = {scope.path: b""}
+def _make(scope: MemoryScope) -> str:
+    """The index, empty, where there is none; and beside a local one, a .gitignore. The real path of
+    the index."""
+    folder = _find_folder(scope)
+    names = {scope.file: b""}
     if scope.name == LOCAL:
-        names = {os.path.join(scope.folder, ".gitignore"): f"{scope.file}\n".encode(), **names}
-    for path, data in names.items():
+        names = {".gitignore": f"{scope.file}\n".encode(), **names}
+    for name, data in names.items():
+        path = os.path.join(folder, name)
         if not os.path.lexists(path):
             try:
-                files.create(path, data)
+                anchored.create(path, data)
             except FileExistsError:  # somebody made it meanwhile
                 continue
         elif os.path.isfile(path) and os.stat(path).st_nlink > 1:
             files.finish_creating(path)  # what one that was killed left to do
+    return os.path.join(folder, scope.file)
 
 
 def _is_at(path: str, placed: tuple[int, int]) -> bool:

@@ -183,10 +183,10 @@ def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monke
         vault.write(home.path("knowledge"), name, vault.head("tags: '#a'"))
     edit = exchange.edit
 
-    def editing(path: str, *more) -> exchange.Edited:
+    def editing(path: str, *more, **how) -> exchange.Edited:
         if path.endswith("b.md"):
             raise OSError(28, "No space left on device", path)
-        return edit(path, *more)
+        return edit(path, *more, **how)
 
     monkeypatch.setattr(exchange, "edit", editing)
     done = list(lint.fix(home, [], dry=False))
