@@ -13,8 +13,8 @@ from . import files, regular
 
 
 def create(path: str, data: bytes, mode: int = 0o600) -> None:
-    """As `files.create`, of an absolute path without any link in it, as `realpath` gives it. OSError
-    when somebody put one there, FileExistsError when the name is taken."""
+    """As `files.create`, of an absolute path without any link in it, as `realpath` gives it.
+    OSError when somebody put one there, FileExistsError when the name is taken."""
     above, name = os.path.split(path)
     with _open_made(above) as folder:
         temporary = _write_temporary(folder, path, data, mode)

@@ -50,9 +50,9 @@ def edit(
     what was read, somebody saved in between, so it is put back and the change is made again on
     theirs. A link is followed; without `follow`, one in the file's place is NotPermitted, and of
     the path, which is real, none is followed that somebody puts there meanwhile. Mode, owner and
-    extended attributes stay. `announce` is told what the file will be, right before it is put in place.
-    Where the system cannot exchange two files, a rename right after a check comes closest. A
-    process that is killed meanwhile leaves a file that `recover` understands."""
+    extended attributes stay. `announce` is told what the file will be, right before it is put in
+    place. Where the system cannot exchange two files, a rename right after a check comes closest.
+    A process that is killed meanwhile leaves a file that `recover` understands."""
     if not follow and os.path.islink(path):
         raise NotPermitted("a link", place=path, cure="put the file itself here")
     if follow:

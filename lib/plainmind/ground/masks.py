@@ -51,7 +51,8 @@ _PEM_HEADER = r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
 _GAP = r"(?:[\s>|]|\\[rn])"
 _PEM_LINES = (
     rf"(?:{_GAP}+(?:(?:Proc-Type|DEK-Info):[^\n\\]*|[\w+/]{{16,}}={{0,2}})){{0,400}}"
-    rf"(?:(?:{_GAP}+[\w+/]{{1,64}}={{0,2}})?{_GAP}*-----END [A-Z ]*-----)?"
+    # its end may be cut off
+    rf"(?:(?:{_GAP}+[\w+/]{{1,64}}={{0,2}})?{_GAP}*-----E[A-Z ]*-{{0,5}})?"
 )
 _LED_IN = ("Bearer ", "Authorization: Basic ")
 _LOOKED_AT = 24  # characters before a part that tell what it is
@@ -194,7 +195,15 @@ class Mask:
         begun.append(-1 if _compile(_PEM_END).search(tail, max(0, key)) else key)
         begun += [_find_begun(tail, literal, apart=True) for literal in (*_SHAPES, _PEM)]
         begun += [_find_begun(tail, value) for value in self.values]
-        return start + min((at for at in begun if at >= 0), default=len(tail))
+        safe = start + min((at for at in begun if at >= 0), default=len(tail))
+        # the end of a secret may be the beginning of another one
+        first = max(0, start - _LOOKED_AT)
+        found = [(first + one, first + other) for one, other in self._find(text[first:])]
+        while ended := [one for one, other in found if one < safe < other]:
+            safe = max(start, min(ended))
+            if safe == start:
+                break
+        return safe
 
 
 def _least(value: str) -> int:

@@ -248,9 +248,7 @@ def with_file(index: IndexFile, model: str, ask: Callable[[], Answer]) -> Answer
 
 
 def _tell(index: IndexFile, error: Unusable) -> None:
-    """Where this is a copy, whose file is made again for it alone, there is nothing to tell: the
-    next command that may write tells it, and makes that of the home again."""
-    if index.folder == index.home.index:
+    if index.folder == index.home.index:  # of what is made again for a copy, nothing is told
         index.say(f"{error.path}: {error}; made again from the index")
 
 
