@@ -156,6 +156,7 @@ def _climb(asked: Asked) -> dict[str, dict]:
 
 def _by_sim(source, query: Query, deep: int) -> list[str]:
     whole = EventField(query, source, Scope(), -1.0)
+    whole.reach(lambda recency: -1.0)
     exact = whole.exact(list(whole.upper))
     best = sorted(exact, key=lambda event: (-exact[event], event))[:deep]
     rows = source.events(best)

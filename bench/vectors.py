@@ -26,7 +26,7 @@ START = "import sys; sys.path.insert(0, {lib!r}); from plainmind.index import ve
 SCAN = """
 if {plain}:
     f._load = lambda: None
-query = f._floats(open({path!r} + ".query", "rb").read())
+query = f.from_blob(open({path!r} + ".query", "rb").read())
 scan = f.Cosines(f.VectorFile({path!r}, {token}, {count}), query, {error}, {reach})
 best = scan.best(100)
 """
@@ -66,7 +66,7 @@ def _fill(folder: str, count: int) -> dict:
         found = (near + chance.normal(0, 1, (size, DIMENSIONS))) * wide
         found = mean + found * (0.45 / numpy.linalg.norm(found, axis=1))[:, None]
         found /= numpy.linalg.norm(found, axis=1)[:, None]
-        return [vector_file._floats(one.astype("<f4").tobytes()) for one in found]
+        return [vector_file.from_blob(one.astype("<f4").tobytes()) for one in found]
 
     packing = vector_file.Packing.of(some(4096), 0.25)  # some of a million are longer
     token = vector_file.create(folder, packing)

@@ -29,13 +29,14 @@ import sys
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from itertools import compress
+from functools import cached_property, lru_cache
 from math import dist, hypot, sqrt
 from operator import mul, sub
 from typing import Any, BinaryIO, NamedTuple
 
 from ..ground import chance, file_states, files, regular
 from .cache import from_blob
+from .float_order import FloatOrder
 
 MAGIC = b"PMcodes1"
 _HEAD, _CRC, _TAIL = struct.Struct("<8sIQd"), struct.Struct("<I"), struct.Struct("<qI")
@@ -163,9 +164,20 @@ class VectorFile:
             raise Unusable("damaged", self)
         return id
 
+    def ids_between(self, first: int, count: int) -> tuple[int, ...]:
+        """Of so many records, unchecked; 0 of those that were taken out."""
+        start = self.start + first * self.record
+        return _ids_of(self.dimensions, count).unpack_from(self._mapped, start)
+
     def ids(self) -> "array[int]":
         """Of all records; Unusable when one is damaged."""
         return array("q", map(self.id, range(self.count)))
+
+
+@lru_cache(32)
+def _ids_of(dimensions: int, count: int) -> struct.Struct:
+    """What takes the ids out of so many records."""
+    return struct.Struct("<" + f"{dimensions}xq4x" * count)
 
 
 class Cosines:
@@ -199,24 +211,34 @@ class Cosines:
         sums = self._sums
         return self._base + self._scale * (sums[2 * place] + sums[2 * place + 1] / FINE)
 
-    def cosines(self) -> list[float]:
-        """Of all places, in their order."""
-        base, scale, sums = self._base, self._scale, self._sums.tolist()
+    def cosines(self, first: int = 0, end: int | None = None) -> list[float]:
+        """Of these places, in their order; of all by default."""
+        last = len(self) if end is None else end
+        base, scale, sums = self._base, self._scale, self._sums[2 * first : 2 * last].tolist()
         return [base + scale * (a + b / FINE) for a, b in zip(sums[0::2], sums[1::2])]
+
+    @cached_property
+    def _order(self) -> FloatOrder:
+        return FloatOrder(self._dots)
+
+    @cached_property
+    def _sample(self) -> list[float]:
+        """Some cosines, greatest first."""
+        stride = max(1, len(self) // SAMPLE)
+        return sorted(map(self.cosine, range(0, len(self), stride)), reverse=True)
 
     def above(self, cosine: float) -> list[int]:
         """The places of cosines of at least this."""
         least = (cosine - self._more - self._base) / self._scale
         least = max(-FAR, min(FAR, least))  # vectors that are all alike have next to no scale
-        found = _places_above(self._dots, least)
+        found = self._order.places_above(least)
         return [place for place in found if self.cosine(place) >= cosine]
 
     def best(self, count: int) -> list[int]:
         """The places of the greatest cosines, greatest first; all when there are fewer."""
         if count <= 0:
             return []
-        stride = max(1, len(self) // SAMPLE)
-        sample = sorted(map(self.cosine, range(0, len(self), stride)), reverse=True)
+        stride, sample = max(1, len(self) // SAMPLE), self._sample
         at = 2 + 2 * count // stride
         while at < len(sample):
             found = self.above(sample[at])
@@ -342,51 +364,3 @@ def _fields(total: int, count: int) -> "array[int]":
     if sys.byteorder == "big":
         fields.byteswap()
     return fields
-
-
-# --- which are great
-
-
-def _places_above(sums: bytes | memoryview, least: float) -> Iterator[int]:
-    """Places whose first sum is at least this, and some whose sum is a little less.
-
-    A float32 that is positive grows with its bytes, the last one first, and one that is negative
-    falls. So all first bytes are judged at once, then all second ones, by tables.
-    """
-    data = bytes(sums)
-    last, before = data[3::8], data[2::8]
-    if sys.byteorder == "big":
-        last, before = data[0::8], data[1::8]
-    _, _, second, first = struct.pack("<f", least)
-    sign, size = first & 128, first & 127
-    surely = bytes(_is_above(code, sign, size, strictly=True) for code in range(256))
-    maybe = bytes(code == first for code in range(256))
-    second_too = bytes(code <= second if sign else code >= second for code in range(256))
-    of_first, of_both = last.translate(surely), _and(last.translate(maybe), before, second_too)
-    found = _or(of_first, of_both)
-    if found.count(1) * 16 > len(found):
-        return compress(range(len(found)), found)
-    return _find(found)
-
-
-def _is_above(code: int, sign: int, size: int, *, strictly: bool) -> bool:
-    if (code & 128) != sign:
-        return not code & 128
-    return (code & 127) < size if sign else (code & 127) > size
-
-
-def _and(one: bytes, other: bytes, table: bytes) -> bytes:
-    both = int.from_bytes(one, "little") & int.from_bytes(other.translate(table), "little")
-    return both.to_bytes(len(one), "little")
-
-
-def _or(one: bytes, other: bytes) -> bytes:
-    both = int.from_bytes(one, "little") | int.from_bytes(other, "little")
-    return both.to_bytes(len(one), "little")
-
-
-def _find(found: bytes) -> Iterator[int]:
-    at = found.find(1)
-    while at >= 0:
-        yield at
-        at = found.find(1, at + 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats import equality
 from ..formats.evidence import Scope
-from ..ground import clock, files, regular, stream, tokens
+from ..ground import clock, collector, files, regular, stream, tokens
 from ..ground.errors import Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
 from ..ground.settings import Settings, split
@@ -79,13 +79,14 @@ def _find(
     """What is found, and in what, once each event that is shown stands in its file as it was read;
     what was left out is shown, too, when it is told of, or `traced`."""
     for _ in range(TRIES):
-        if traced:
-            from ..recall import trace
+        with collector.paused():
+            if traced:
+                from ..recall import trace
 
-            field: EventField = trace.Recorder(query, index, scope, limits.floor)
-        else:
-            field = EventField(query, index, scope, limits.floor, told=told)
-        found = search.ranked(field, limits)
+                field: EventField = trace.Recorder(query, index, scope, limits.floor)
+            else:
+                field = EventField(query, index, scope, limits.floor, told=told)
+            found = search.ranked(field, limits)
         shown = [*found.hits, *(hit for hit, _ in found.dropped if told or traced)]
         if not index.refresh([hit.pick.event for hit in shown]):
             return found, field

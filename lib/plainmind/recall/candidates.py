@@ -9,7 +9,7 @@ may be chosen with less than one of last year. Whoever looks into an episode say
 it: a bound that is not as loose.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from heapq import nlargest
 from math import inf
@@ -54,13 +54,16 @@ class Candidates:
         evidence: Evidence,
         lexical: Lexical | None,
         floor: float,
+        open: Callable[[Sequence[int]], None],
         look: Callable[[int, float], float],
         *,
         named: bool,
         more: float,
     ):
-        """`more`: what is added to x of events of the times that the query names."""
-        self._query, self._evidence, self._floor, self._look = query, evidence, floor, look
+        """`open` reads episodes that are looked into next. `more`: what is added to x of events of
+        the times that the query names."""
+        self._query, self._evidence, self._floor = query, evidence, floor
+        self._open, self._look = open, look
         self._hybrid = query.by_words
         self._named = NAMED if named else 1.0
         self._factor = self._named * PERSON * (TIMED if query.times else 1.0)
@@ -107,10 +110,12 @@ class Candidates:
     def begin(self) -> None:
         """Look into those that promise most."""
         best = nlargest(FIRST, (one for of in self._left for one in of[-FIRST:]))
+        near = [id for id in self._tops if id not in self._seen][:FIRST]
+        self._open([*(id for _, id in best), *near])
         for bound, id in best:
             self._left[self._age(id)].remove((bound, id))
             self._look_into(id, SOME * bound)  # bounds are loose
-        for id in [id for id in self._tops if id not in self._seen][:FIRST]:
+        for id in near:
             self._look_into(id, self.least_of_all)
 
     def reach(self, level: Callable[[float], float]) -> None:
@@ -132,15 +137,20 @@ class Candidates:
         if self._more and self._limits[0] == inf:
             for time in self._query.times:
                 others += [one.id for one in self._evidence.recent(time.start, time.end + LONGEST)]
+        others = [id for id in dict.fromkeys(others) if id not in self._seen]
+        self._open(others)
         for id in others:
-            if id not in self._seen:
-                self._look_into(id, self._least_base(wanted[self._age(id)]))
+            self._look_into(id, self._least_base(wanted[self._age(id)]))
         self._limits = wanted
 
     def _take_from(self, age: int, least: float) -> None:
         of = self._left[age]
-        while of and of[-1][0] >= least:
-            self._look_into(of.pop()[1], least)
+        start = bisect_left(of, (least, -1))
+        taken = [id for _, id in reversed(of[start:])]
+        del of[start:]
+        self._open(taken)
+        for id in taken:
+            self._look_into(id, least)
 
     def _look_into(self, id: int, least: float) -> None:
         self._seen.add(id)

@@ -6,9 +6,9 @@ bounds of the relevance at first, exact ones on request; recall.relevance has th
 to be known exactly of a few events is asked of a source.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..formats import words
 from ..formats.evidence import (
@@ -25,7 +25,7 @@ from ..formats.log.event import ROLES
 from . import relevance
 from .candidates import Candidates
 from .rank import recency
-from .relevance import BEFORE, BESIDE, DENSE, HALF, LEXICAL, Lexical, Query
+from .relevance import BEFORE, BESIDE, DENSE, HALF, LEXICAL, NO_LEX, Lex, Lexical, Query
 from .relevance import sim as calibrate
 
 #: why an event is left out
@@ -44,6 +44,16 @@ class EventSource(Protocol):
     def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[Equal]]: ...
 
     def vectors(self, model: str, ids: Sequence[int]) -> Mapping[int, Sequence[float]]: ...
+
+
+class _Left(NamedTuple):
+    """What was not found of an episode yet, by place: bounds of the bases, -inf of what was; the
+    dens in them, None where they are the bound of all events that are not looked at; and cosines,
+    from those before its first event on, once they are known."""
+
+    bases: list[float]
+    dens: list[float | None]
+    near: list[float | None]
 
 
 class EventField:
@@ -84,16 +94,17 @@ class EventField:
         self.recency: dict[int, float] = {}
         self.excluded: dict[int, tuple[str, float]] = {}
         self._equals: dict[int, list[int]] = {}
-        self._episodes: dict[int, Episode] = {}  # of each event in one that is known
-        self._lexes: dict[int, Sequence[float]] = {}  # by episode
-        #: of what is still left in an episode: base and den, by place
-        self._bases: dict[int, dict[int, tuple[float, float]]] = {}
+        self._episodes: dict[int, Episode] = {}
+        self._episode_of: dict[int, Episode] = {}  # of each event of which more is known
+        self._lexes: dict[int, Lex] = {}  # by episode
+        self._left: dict[int, _Left] = {}
         self._pinned, self._scope = set(evidence.pinned), scope
         self._candidates = Candidates(
             query,
             evidence,
             self._words,
             floor,
+            self._know_episodes,
             self._look_into,
             named=bool(self._named),
             more=self._more,
@@ -113,7 +124,7 @@ class EventField:
     def may_exceed(self, event: int) -> bool:
         if event not in self.upper:
             (episode,) = self.evidence.episode_ids([event])
-            if episode in self._bases or self._candidates.may_hold(event, episode):
+            if episode in self._left or self._candidates.may_hold(event, episode):
                 self._look_into(episode, self._candidates.least_of_all)
         return event in self.upper
 
@@ -148,7 +159,7 @@ class EventField:
 
     def order(self, event: int) -> tuple:
         self.know([event])
-        row, episode = self.rows[event], self._episodes[event]
+        row, episode = self.rows[event], self._episode_of[event]
         return -episode.times[event - episode.id], row.path, row.line
 
     def know(self, events: Iterable[int]) -> None:
@@ -158,40 +169,50 @@ class EventField:
 
     def _around(self, event: int) -> list[int | None]:
         """The events whose cosines make its den, by their weights; None beyond its episode."""
-        episode = self._episodes[event]
+        episode = self._episode_of[event]
         first, end, start = episode.id, episode.id + len(episode.times), event - BEFORE
         return [at if first <= at < end else None for at in range(start, start + len(BESIDE))]
 
     def _know_around(self, events: Iterable[int]) -> None:
         """The episodes of these events."""
-        missing = sorted(event for event in events if event not in self._episodes)
+        missing = sorted(event for event in events if event not in self._episode_of)
         if missing:
-            self._know_episodes(self.evidence.episode_ids(missing))
+            ids = self.evidence.episode_ids(missing)
+            self._know_episodes(ids)
+            self._episode_of.update(zip(missing, map(self._episodes.__getitem__, ids)))
 
     def _know_episodes(self, ids: Iterable[int]) -> None:
-        new = (id for id in dict.fromkeys(ids) if id not in self._episodes)
-        for episode in self.evidence.episodes(new):
-            first, count = episode.id, len(episode.times)
-            self._episodes.update(dict.fromkeys(range(first, first + count), episode))
+        new = [id for id in dict.fromkeys(ids) if id not in self._episodes]
+        self._episodes.update((one.id, one) for one in self.evidence.episodes(new))
 
     def _look_into(self, id: int, least: float) -> float:
         """An upper bound of the relevance, and the recency, of all in an episode that are in scope,
         may exceed the floor, and whose base may be `least`; returns a bound of the base of those
         that are left."""
-        self._know_episodes([id])
+        if id not in self._episodes:
+            self._know_episodes([id])
         episode = self._episodes[id]
-        if id not in self._bases:
-            if self._hybrid and self.query.vector is not None:
-                most = self._candidates.bound_of(id, max(self._lex_of(episode)))
+        left = self._left.get(id)
+        if left is None:
+            if self._hybrid:
+                most = self._candidates.bound_of(id, self._lex_of(episode).most)
                 if most < least:
                     return most
-            self._bases[id] = dict(enumerate(self._bases_of(episode)))
-        left, unlimited = self._bases[id], self.evidence.is_unlimited
-        for place in [place for place, (base, _) in left.items() if base >= least]:
-            upper = self._upper_of(episode, place, *left.pop(place))
+            left = self._left[id] = self._all_of(episode)
+        bases, dens, _ = left
+        places = [place for place, base in enumerate(bases) if base >= least]
+        if self._hybrid and self.query.vector is not None:
+            self._bound(episode, left, [place for place in places if dens[place] is None])
+        unlimited = self.evidence.is_unlimited
+        for place in places:
+            if bases[place] < least:
+                continue
+            upper = self._upper_of(episode, place, bases[place], dens[place])
+            bases[place] = -inf
             if upper <= self._floor:
                 continue
             event = id + place
+            self._episode_of[event] = episode
             reason = "" if unlimited else self._reason_of(episode, place)
             if not reason:
                 self.upper[event] = upper
@@ -200,14 +221,14 @@ class EventField:
             else:
                 continue
             self.recency[event] = recency(self.query.now - episode.times[place])
-        return max((base for base, _ in left.values()), default=-inf)
+        return max(bases)
 
     def _pinned_in_scope(self) -> list[int]:
         pinned = self.evidence.pinned
         self._know_around(pinned)
         found = []
         for event in pinned:
-            episode = self._episodes[event]
+            episode = self._episode_of[event]
             self.recency[event] = recency(self.query.now - episode.times[event - episode.id])
             if not self._reason_of(episode, event - episode.id):
                 found.append(event)
@@ -254,29 +275,40 @@ class EventField:
         """Sort key of events with equal texts."""
         return one.id not in self._pinned, one.author not in self._names, -one.time
 
-    def _bases_of(self, episode: Episode) -> Iterator[tuple[float, float]]:
-        """(bound of x without factors, bound of den) of each of its events; in `cosine` mode of the
-        cosine."""
-        near: list[float | None] = [None] * len(episode.times)
-        error, baseline = self.evidence.error, self.query.baseline
-        if self.query.vector is not None:
-            near = self.evidence.cosines(episode)
+    def _all_of(self, episode: Episode) -> "_Left":
+        """Its events with bounds of their bases. In `cosine` mode they are of cosines."""
+        count = len(episode.times)
         if not self._hybrid:
-            for cosine in near:
-                yield min(1.0, max(0.0, cosine + error)) if cosine is not None else 0.0, 0.0
+            error, near = self.evidence.error, self.evidence.cosines(episode)
+            bound = lambda cosine: 0.0 if cosine is None else min(1.0, max(0.0, cosine + error))
+            return _Left(list(map(bound, near)), [0.0] * count, [])
+        lex = self._lex_of(episode)
+        bound_of = lambda value: self._candidates.bound_of(episode.id, value)
+        bases = [bound_of(lex.share)] * count
+        for place, more in lex.scores.items():
+            bases[place] = bound_of(lex.share + more)
+        return _Left(bases, [None] * count, [])
+
+    def _bound(self, episode: Episode, left: "_Left", places: Sequence[int]) -> None:
+        """Bound the bases of these events by their own cosines."""
+        if not places:
             return
-        cosines = relevance.means(near) if self.query.vector is not None else near
-        for lex, cosine in zip(self._lex_of(episode), cosines, strict=True):
+        lex, error, baseline = self._lex_of(episode), self.evidence.error, self.query.baseline
+        if not (near := left.near):
+            near += [*[None] * BEFORE, *self.evidence.cosines(episode), *[None] * len(BESIDE)]
+        for place in places:
+            value = lex.at(place)
+            cosine = relevance.mean(near[place : place + len(BESIDE)])
             if cosine is None:
-                den = relevance.pending(lex)
+                den = relevance.pending(value)
             else:
                 den = relevance.dense(cosine + error, baseline)
-            yield LEXICAL * lex + DENSE * den, den
+            left.bases[place], left.dens[place] = LEXICAL * value + DENSE * den, den
 
-    def _upper_of(self, episode: Episode, place: int, base: float, den: float) -> float:
+    def _upper_of(self, episode: Episode, place: int, base: float, den: float | None) -> float:
         if not self._hybrid:
             return base
-        return self._relevance_of(episode, place, self._lex_of(episode)[place], den)
+        return self._relevance_of(episode, place, self._lex_of(episode).at(place), den)
 
     def _relevance_of(self, episode: Episode, place: int, lex: float, den: float | None) -> float:
         kind, time = episode.kinds[place], episode.times[place]
@@ -333,15 +365,15 @@ class EventField:
         # not cut off at 0 here: the bound of a mean holds for the cosines as they are
         cosine = relevance.mean([self._cosine(near) for near in self._around(event)])
         den = relevance.dense(cosine, self.query.baseline) if cosine is not None else None
-        episode = self._episodes[event]
-        lex, place = self._lex_of(episode), event - episode.id
-        return self._relevance_of(episode, place, lex[place], den)
+        episode = self._episode_of[event]
+        place = event - episode.id
+        return self._relevance_of(episode, place, self._lex_of(episode).at(place), den)
 
-    def _lex_of(self, episode: Episode) -> Sequence[float]:
-        if episode.id not in self._lexes:
-            found = self._words.of(episode) if self._words else None
-            self._lexes[episode.id] = found or [0.0] * len(episode.times)
-        return self._lexes[episode.id]
+    def _lex_of(self, episode: Episode) -> Lex:
+        lex = self._lexes.get(episode.id)
+        if lex is None:
+            lex = self._lexes[episode.id] = self._words.of(episode) if self._words else NO_LEX
+        return lex
 
     def _load(self, events: Sequence[int]) -> None:
         missing = [event for event in events if event not in self._vectors]

@@ -37,7 +37,7 @@ bench/retrieval.py.
 `recall.field` has these numbers of all events for one query.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from math import exp, inf, log
@@ -136,37 +136,56 @@ class Lexical:
             more += OWN * own / (own + LEAST_NORM) + EPISODE * total / (total + LEAST_NORM)
             bounds[episode] = bounds.get(episode, 0.0) + weight * more
 
-    def of(self, episode: Episode) -> list[float] | None:
-        """Of each of its events; None when it holds no term."""
-        if episode.id not in self._hits:
-            return None
+    def of(self, episode: Episode) -> "Lex":
+        """Of its events. From now on the bound of the episode is what the best of them has."""
+        hits = self._hits.get(episode.id)
+        if hits is None:
+            return NO_LEX
         first, last = episode.id, len(episode.lengths) - 1
-        scores, norms = [0.0] * (last + 1), dict[int, float]()
-        whole = _norm(sum(episode.lengths), self._mean_episode)
-        for weight, places in self._hits[first]:
+        lengths, kinds, mean = episode.lengths, episode.kinds, self._mean
+        whole = _norm(sum(lengths), self._mean_episode)
+        share, scores, norms = 0.0, dict[int, float](), dict[int, float]()
+        for weight, places in hits:
             near: dict[int, int] = {}
             total = 0
             for id, opening, rest in places:
                 place, times = id - first, opening + rest
                 total += times
-                own = weight * times / (times + _norm(episode.lengths[place], self._mean))
-                scores[place] += OWN * own
-                if place < last and episode.kinds[place] >= QUESTION_KIND:
-                    scores[place + 1] += ASKED * own
+                own = weight * times / (times + _norm(lengths[place], mean))
+                scores[place] = scores.get(place, 0.0) + OWN * own
+                if place < last and kinds[place] >= QUESTION_KIND:
+                    scores[place + 1] = scores.get(place + 1, 0.0) + ASKED * own
                 if opening:
-                    for beside in range(
-                        max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1
-                    ):
+                    start, end = max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS)
+                    for beside in range(start, end + 1):
                         near[beside] = near.get(beside, 0) + opening
             for place, times in near.items():
                 norm = norms.get(place)
                 if norm is None:
                     around = episode.openings[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
                     norms[place] = norm = _norm(sum(around), self._mean_window)
-                scores[place] += WINDOW * weight * times / (times + norm)
-            share = EPISODE * weight * total / (total + whole)
-            scores = [score + share for score in scores]
-        return scores
+                more = WINDOW * weight * times / (times + norm)
+                scores[place] = scores.get(place, 0.0) + more
+            share += EPISODE * weight * total / (total + whole)
+        self.bounds[first] = share + max(scores.values())
+        return Lex(share, scores)
+
+
+class Lex(NamedTuple):
+    """lex of the events of an episode: what all of them have, and what some have more, by place."""
+
+    share: float
+    scores: Mapping[int, float]
+
+    def at(self, place: int) -> float:
+        return self.share + self.scores.get(place, 0.0)
+
+    @property
+    def most(self) -> float:
+        return self.share + max(self.scores.values(), default=0.0)
+
+
+NO_LEX = Lex(0.0, {})
 
 
 def _norm(length: int, mean: float) -> float:
@@ -244,19 +263,3 @@ def pair(cosine: float, baseline: float) -> float:
 
 def _idf(all: int, holding: int) -> float:
     return log(1 + (max(all, FEW) - holding + 0.5) / (holding + 0.5))
-
-
-def means(near: list[float | None]) -> list[float | None]:
-    """The mean around each event of an episode."""
-    count, size = len(near), len(BESIDE)
-    padded = [*[None] * BEFORE, *near, *[None] * (size - BEFORE - 1)]
-    around = lambda places: [mean(padded[place : place + size]) for place in places]
-    if None in near or count < 3:
-        return around(range(count))
-    a, b, c, d = BESIDE
-    whole = a + b + c + d
-    inner = [
-        (a * p + b * q + c * r + d * s) / whole  # type: ignore[operator]
-        for p, q, r, s in zip(near, near[1:], near[2:], near[3:])
-    ]
-    return [*around([0]), *inner, *around([count - 2, count - 1])]

@@ -227,13 +227,10 @@ def _put_episode(db: SqlConnection, episode: Episode) -> None:
 def episode(row: tuple) -> Episode:
     id, *blobs, kept = row
     check(kept, *blobs)
-    columns = []
-    for code, blob in zip(COLUMNS, blobs, strict=True):
-        column = array(code)
-        column.frombytes(blob)
-        if sys.byteorder == "big":
+    columns = list(map(array, COLUMNS, blobs))
+    if sys.byteorder == "big":
+        for column in columns:
             column.byteswap()
-        columns.append(column)
     return Episode(id, *columns)
 
 

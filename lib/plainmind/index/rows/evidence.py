@@ -16,6 +16,7 @@ from .events import BITS, bounds, event_id
 
 #: events whose episodes are looked up one by one; of more, a list of all episodes is read
 FEW = 200
+AT_ONCE = 100  # episodes that are read by one statement
 
 
 class StoredEvidence:
@@ -53,11 +54,14 @@ class StoredEvidence:
         return [id or self._starts[0] for id in found]
 
     def episodes(self, ids: Iterable[int]) -> Iterator[Episode]:
-        for id in ids:
-            row = self._db.execute(f"{events.EPISODES} WHERE id = ?", (id,)).fetchone()
-            if row is None:
+        ids = list(ids)
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(f"{events.EPISODES} WHERE id IN ({marks})", some).fetchall()
+            if len(rows) < len(some):
                 raise Damaged("its tables contradict each other")
-            yield events.episode(row)
+            yield from map(events.episode, rows)
 
     def recent(self, since: int, until: int | None = None) -> list[RecentEpisode]:
         end = 1 << 62 if until is None else until

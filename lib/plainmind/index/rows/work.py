@@ -4,7 +4,6 @@ The journal, state files and teams.toml are looked at when an answer needs them.
 transaction all follow them, or none.
 """
 
-import gc
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...formats.work.journal import Row
-from ...ground import clock, zone
+from ...ground import clock, collector, zone
 from ...ground.errors import BadData, Usage
 from .. import work_reading
 from ..reading import FileState
@@ -68,7 +67,7 @@ def look_at_journal(index: IndexDatabase, *, thorough: bool = False) -> None:
         return
     for number in itertools.count(1):
         try:
-            with index.writing() as db, _without_collector():
+            with index.writing() as db, collector.paused():
                 _follow(index, db, thorough)
             return
         except Changed:
@@ -120,18 +119,6 @@ def _follow(index: IndexDatabase, db: SqlConnection, thorough: bool) -> None:
             work_fold.put_leaderboards(db)
         new = _Seen(journal.state, zone.name(), teams_state, *intake.last)
         index.put_setting(_SETTING, list(new))
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Nothing that is made here refers to itself; to look for it would take a twentieth."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _take_in(index: IndexDatabase, intake: "Intake", journal: JournalReading) -> None:

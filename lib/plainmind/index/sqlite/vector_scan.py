@@ -54,12 +54,31 @@ class EventCosines(vector_file.Cosines):
 
     def of_events(self, first: int, count: int) -> list[float | None]:
         """Of events with consecutive ids."""
+        start = self._places_of(first, 1)
+        run = self._of_run(first, count, start[0][1]) if start else None
+        if run is not None:
+            return [*run]
         found: list[float | None] = [None] * count
-        of = "SELECT owner - ?1, place FROM vectors INDEXED BY vectors_placed "
-        of += "WHERE kind = 'event' AND place >= 0 AND owner BETWEEN ?1 AND ?2 AND model = ?3"
-        for at, place in self._db.execute(of, (first, first + count - 1, self._model)):
-            found[at] = self.cosine(place)
+        for event, place in self._places_of(first, count):
+            found[event - first] = self.cosine(place)
         return found
+
+    def _places_of(self, first: int, count: int) -> list[tuple[int, int]]:
+        of = "SELECT owner, place FROM vectors INDEXED BY vectors_placed "
+        of += "WHERE kind = 'event' AND place >= 0 AND owner BETWEEN ? AND ? AND model = ?"
+        return self._db.execute(of, (first, first + count - 1, self._model)).fetchall()
+
+    def _of_run(self, first: int, count: int, place: int) -> list[float] | None:
+        """The cosines of these events, when they were packed one right after the other, or before
+        it as what is embedded later is; the first of them is at `place`. Else None."""
+        wanted = tuple(range(first, first + count))
+        for at, run in ((place, wanted), (place - count + 1, wanted[::-1])):
+            if 0 <= at <= len(self) - count and self.file.ids_between(at, count) == run:
+                if not self._holes.isdisjoint(range(at, at + count)):
+                    return None
+                cosines = self.cosines(at, at + count)
+                return cosines if run is wanted else cosines[::-1]
+        return None
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
         return self._events_at(self.above(cosine))
@@ -86,22 +105,6 @@ def scan(index: IndexFile, model: str, query: Sequence[float]) -> EventCosines |
     if file.state != row.state:
         file.ids()
     return EventCosines(index, model, file, query)
-
-
-def places(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, int]:
-    """Where these events are in a scan, as far as they have vectors."""
-    found: dict[int, int] = {}
-    for start in range(0, len(events), 500):
-        some = events[start : start + 500]
-        marks = ",".join("?" * len(some))
-        found.update(
-            db.execute(
-                "SELECT owner, place FROM vectors "
-                f"WHERE kind = 'event' AND owner IN ({marks}) AND model = ? AND place >= 0",
-                (*some, model),
-            )
-        )
-    return found
 
 
 def row_of(db: sqlite3.Connection, model: str) -> PackedFile | None:

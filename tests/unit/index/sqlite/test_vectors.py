@@ -7,11 +7,13 @@ from math import fsum, sqrt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plainmind.formats.evidence import dot
+from plainmind.formats.evidence import Question, Scope, dot
 from plainmind.index import vector_file
 from plainmind.index.cache import from_blob, to_blob
-from plainmind.index.sqlite import vector_scan, vectors
+from plainmind.index.sqlite import vectors
 from plainmind.index.vector_file import Cosines, Packing, VectorFile
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW
 from unit.index import stores
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -117,8 +119,34 @@ def check(index, model, query):
     assert sorted(filter(None, ids)) == sorted(exact)
     for place, event in enumerate(ids):
         assert not event or abs(scan.cosine(place) - dot(query, exact[event])) <= scan.error
-    found = vector_scan.places(index.db, model, sorted(exact))
-    assert found == {event: place for place, event in enumerate(ids) if event}
+    places = {event: place for place, event in enumerate(ids) if event}
+    evidence = index.evidence(Question((), query, model), Scope())
+    for episode in evidence.episodes(evidence.all_episodes()):
+        events = range(episode.id, episode.id + len(episode.times))
+        cosines = [scan.cosine(places[one]) if one in places else None for one in events]
+        assert evidence.cosines(episode) == cosines
+
+
+@pytest.mark.parametrize(
+    ("order", "looked"),
+    [("0123", 1), ("3210", 1), ("2301", 2), ("013", 2), ("1", 2), ("0312", 2), ("01230", 2)],
+)
+def test_what_was_embedded_together_is_found_by_the_place_of_the_first(home, order, looked):
+    """In the order of the events, or against it; else all places are asked of the rows."""
+    Log(home).append("note/a", [EventDraft(NOW, "user", f"event {n}", {}) for n in range(4)], NOW)
+    with stores.opened(home) as index:
+        embedder = stores.Fake()
+        texts = sorted(index.pending(embedder.model, NOW), key=lambda one: one.id)
+        for number in order:
+            stores.run(index, embedder, [texts[int(number)]])
+        query = embedder.vector("query")
+        check(index, embedder.model, query)
+        evidence = index.evidence(Question((), query, embedder.model), Scope())
+        (episode,) = evidence.episodes(evidence.all_episodes())
+        asked: list[str] = []
+        index.db.set_trace_callback(asked.append)
+        evidence.cosines(episode)
+        assert len(asked) == looked
 
 
 @pytest.mark.parametrize("batch", [4, 16, 4096])
