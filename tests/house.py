@@ -70,6 +70,11 @@ PACKAGES = [
         "truth, index, recall and providers put together: recalling, writing, forgetting, care",
     ),
     _package(
+        "sync",
+        "ground formats truth index memory",
+        "one memory on several machines: its git repository, and how versions of a file are merged",
+    ),
+    _package(
         "reminders",
         "ground formats truth providers",
         "the reminders file, what is due, firing and its journal",

@@ -179,6 +179,10 @@ KEYS: dict[str, Key] = {
         several=True,
     ),
     "turn.readable": _text("", "more folders that commands may read, separated by ':'"),
+    "sync.vectors": Key(
+        bool, True, "whether mem-sync shares vectors, but for those of the embedded model"
+    ),
+    "sync.timeout": _number(60.0, 1, 3600, "seconds of silence after which a remote is given up"),
     "turn.input_price": _number(
         0.0, 0, 1e6, "US dollars per million tokens sent, where the provider reports no cost"
     ),

@@ -6,6 +6,7 @@ is passed over: its text is embedded once more. Anything else under such a name 
 `vectors/serving` names the model that answers.
 """
 
+import io
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ..ground import files, regular
 from ..ground.errors import BadData
@@ -155,6 +156,30 @@ class Cache:
         aside = os.path.basename(regular.set_aside(path))
         what = "not a file of vectors" if path == self.path else "not a folder"
         self._say(f"{path}: {what}; set aside as '{aside}', and mem-embed makes its vectors again")
+
+
+class Records(NamedTuple):
+    """Where the vectors of a file are, by their hashes. `start`: of the first one, `size`: of each,
+    in bytes."""
+
+    start: int
+    size: int
+    places: dict[bytes, int]
+
+
+def read_records(data: bytes) -> Records | None:
+    """The whole records of a file's bytes; None for what is not a file of vectors."""
+    with io.BytesIO(data) as file:
+        head = file.readline(4096)
+        dimensions = _find_dimensions(file, _dimensions(head))
+    if not dimensions:
+        return None
+    size, places = HASH + 4 * dimensions + 4, {}
+    for at in range(len(head), len(data) - size + 1, size):
+        hash = data[at : at + HASH]
+        if hash != _NONE and _checksum(data[at : at + size - 4]) == data[at + size - 4 : at + size]:
+            places[hash] = at
+    return Records(len(head), size, places)
 
 
 def _dimensions(head: bytes) -> int:

@@ -30,6 +30,7 @@ LOOKS = {
     "mem-pin": ["--list"],
     "mem-recall": ["tea", "--knowledge tea", "--inject tea", "--explain tea"],
     "mem-resident": ["", "show", "pages", "faults", "traces", "stale", "recall tea"],
+    "mem-sync": ["--status", ""],
     "mem-show": ["x", "logs/a/b/20260130T142355Z.md:3"],
     "remind-add": ["--dry-run --in 2h tea"],
     "remind-edit": ["--dry-run a --msg tea"],

@@ -75,6 +75,7 @@ EXPLAINED_BY = {
     "relay": "discord-relay",
     "turn": "agent-turn",
     "route": "agent-turn",
+    "sync": "mem-sync",
 }
 
 

@@ -7,7 +7,7 @@ when one is lost in a power failure, the index looks at every window once.
 """
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class WindowHead(NamedTuple):
@@ -16,11 +16,13 @@ class WindowHead(NamedTuple):
     line: int  # line of its last event
     digest: str
 
+    def record(self) -> dict[str, Any]:
+        window, size, line, digest = self
+        return {"window": window, "size": size, "line": line, "h": digest}
+
 
 def render(head: WindowHead) -> bytes:
-    window, size, line, digest = head
-    value = {"window": window, "size": size, "line": line, "h": digest}
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(head.record(), separators=(",", ":")).encode() + b"\n"
 
 
 def parse(data: bytes) -> list[WindowHead]:

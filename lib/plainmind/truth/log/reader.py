@@ -57,6 +57,11 @@ def read_window(home: Home, path: str) -> Window:
     return Window(part, context_of(part), data, events.scan(data))
 
 
+def parse_window(path: str, data: bytes) -> Window:
+    """A window of these bytes, whose path relative to the home this is."""
+    return Window(path, context_of(path), data, events.scan(data))
+
+
 def read_part(home: Home, path: str, line: int, end_line: int, margin: int = 0) -> Window:
     """The part of a window that has the events from one line to another, and at least `margin`
     events before and after, if there are so many. Nothing else is parsed; of what stands before,

@@ -11,7 +11,7 @@ from ...formats.log.window_heads import WindowHead
 from ...ground import files
 from ...ground.errors import BadData, NoInput, NotPermitted
 from ...ground.paths import Home
-from . import blanking, pinning, reader
+from . import blanking, moved, pinning, reader
 
 Entry = events.RawEvent | events.Gap
 
@@ -53,7 +53,8 @@ def verify_windows(
         context = opened.context
         if context not in records:
             records[context] = blanking.read_records(home, context, key)
-        yield from _window(opened, journal.get(opened.path, []), records[context], key)
+        yield from _window(opened, records[context], key)
+        yield from _rollback(home, opened, journal.get(opened.path, []))
     if not paths:
         if os.path.exists(home.path(blanking.UNFINISHED)):
             what = "mem-forget was cut off; run it again, if need be with < /dev/null"
@@ -81,9 +82,7 @@ def verify_pins(home: Home) -> Iterator[Finding]:
             yield Finding("pins/pins.md", pin.row, "pin", message)
 
 
-def _window(
-    opened: reader.Window, heads: list[WindowHead], records: blanking.Records, key: bytes
-) -> Iterator[Finding]:
+def _window(opened: reader.Window, records: blanking.Records, key: bytes) -> Iterator[Finding]:
     name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
     title = events.parse_title(opened.data)
     if not title or title[:2] != (opened.context, name):
@@ -111,10 +110,18 @@ def _window(
     if unkeyed:
         what = "the digests from here on were made without MIND_KEY"
         yield Finding(opened.path, unkeyed, "unkeyed", what)
+
+
+def _rollback(home: Home, opened: reader.Window, heads: list[WindowHead]) -> Iterator[Finding]:
+    """A head whose event is not here, nor where it was moved to."""
     here = {(block.line, block.digest) for block in opened.blocks()}
+    elsewhere: set[str] | None = None
     for head in heads:
         is_new = head.line == 1 and len(opened.data) >= head.size  # of a window without an event
         if (head.line, head.digest) not in here and not is_new:
+            elsewhere = moved.find_digests(home, opened.path) if elsewhere is None else elsewhere
+            if head.digest in elsewhere:
+                continue
             what = f"the event with digest {head.digest} is not here: cut short or rolled back"
             yield Finding(opened.path, head.line, "rollback", what)
             break

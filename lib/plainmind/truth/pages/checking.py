@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ...ground.errors import Failure, NoInput, NotPermitted
+from ...ground.errors import Failure, NoInput, NotPermitted, Usage
 from ...ground.paths import Home
 from .. import naming
 from ..log import verify
@@ -95,6 +95,20 @@ def fix(home: Home, chosen: Sequence[Selection] | None, dry: bool) -> Iterator[F
         named = [path for path in one.paths if not path.startswith("logs/")]
         if named or one.whole:
             yield from map(one.name, lint.fix(one.home, () if one.whole else named, dry=dry))
+
+
+def check_usage(
+    paths: bool, kept: str, logs: bool, apply: bool, prune: bool, fix: bool, graph: bool, dry: bool
+) -> None:
+    """Usage for what does not go together. `kept`: the option about digests that are kept."""
+    if paths and (prune or graph):
+        raise Usage("--prune and --kg-health take no paths", cure="leave them out")
+    if kept and not logs or kept == "--heads" and paths:
+        raise Usage(f"{kept} goes with --logs", cure="and --heads with nothing else")
+    if apply and not prune:
+        raise Usage("--apply goes with --prune", cure="see first what mem-lint --prune prints")
+    if dry and not fix and not prune:
+        raise Usage("--dry-run goes with --fix or --prune", cure="without them nothing is changed")
 
 
 def find_problems(
