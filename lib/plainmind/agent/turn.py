@@ -16,6 +16,7 @@ from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from ..ground.masks import Mask
 from ..memory import Memory, moments
+from ..providers import registry
 from ..providers.chat import Call, Chat, Reply, to_openai
 from ..providers.too_long import TooLong
 from ..recall import expansion
@@ -89,6 +90,8 @@ class Turn:
                 self._name_changes(kept, attempt.turns)
                 return self._mask(_show(attempt.reply, self.marks))
             if not log.attempt:
+                if not message.id:  # without one, each try would log it again
+                    registry.check_packages(self.chat)
                 window, line = self._append(("user", message.text, message.meta))
                 log = log._replace(window=window, attempt=Attempt(line=line))
             try:

