@@ -114,6 +114,23 @@ def test_what_is_called_by_its_path_starts_in_the_same_environment(installed):
     assert installed.run(installed.path("a link"), "a/c").stdout.startswith("logs/a/c/")
 
 
+def test_what_other_agents_take_of_the_wheel_finds_its_commands(installed, tmp_path):
+    suite = installed.run("plainmind").stdout.split("suite\t")[1].split("\n")[0]
+    with open(f"{suite}/.claude-plugin/marketplace.json") as file:
+        plugins = json.load(file)["plugins"]
+    assert all(os.path.exists(f"{suite}/{one['source']}/.claude-plugin") for one in plugins)
+    with open(f"{suite}/integrations/pi/package.json") as file:
+        (skills,) = json.load(file)["pi"]["skills"]
+    page = "memory-search/search-exact"
+    assert os.path.exists(f"{suite}/integrations/pi/{skills}/{page}")
+    # Claude Code copies a plugin
+    shutil.copytree(f"{suite}/integrations/claude-code", copy := tmp_path / "a copy")
+    shown = installed.run(copy / "skills" / page, "--version")
+    assert shown.stdout == f"search-exact (plainmind) {PROJECT['version']}\n"
+    alone = installed.run(copy / "skills" / page, PATH="/usr/bin:/bin")
+    assert alone.returncode == 78 and "needs plainmind on your path" in alone.stderr
+
+
 def test_the_manuals_were_made_with_only_the_base(installed):
     share = installed.path("venv/share")
     for command in COMMANDS:

@@ -172,7 +172,8 @@ class Installation:
                 settings = json.loads(file.read().decode("utf-8-sig"))
         except (OSError, Failure, ValueError, RecursionError):
             return ""  # without settings, or what it would not read either
-        name = self.place.find_package(settings) if isinstance(settings, dict) else ""
+        some = isinstance(settings, dict)
+        name = self.place.find_package(settings, self.user) if some else ""
         if name.startswith("."):
             name = os.path.normpath(os.path.join(self.user, name))
         return name and f"{self.place.take_out} {quote(name)}"

@@ -2,6 +2,7 @@
 hooks, and what is kept of it. Skipped where `claude` is not on the path (PLAINMIND_CLAUDE names
 another)."""
 
+import glob
 import json
 import os
 import shutil
@@ -164,17 +165,25 @@ def test_it_answers_though_the_memory_is_broken(claude, model, home, command):
     assert ("user", breaking.QUESTION) in claude.logged()
 
 
-@pytest.mark.parametrize("folder", ["", "claude-code", "claude-code-mcp"])
+@pytest.mark.parametrize("folder", ["claude-code", "claude-code-mcp"])
 def test_the_plugin_is_valid(claude, folder):
     assert "passed" in claude.run("plugin", "validate", "--strict", os.path.join(PLUGINS, folder))
 
 
 def test_the_plugin_does_what_the_hooks_do(claude, hook, model):
     hook("--uninstall")
+    claude.run("plugin", "marketplace", "add", ROOT)
+    claude.run("plugin", "install", "plainmind@plainmind")
+    assert "calls\tpackage" in hook("--status").out.decode()
     claude.env["MIND_HOME"] = claude.home.root
-    claude.say(FACT, "--plugin-dir", os.path.join(PLUGINS, "claude-code"))
+    claude.say(FACT)
     assert claude.logged()[0] == ("user", FACT)
     assert "memory-search" in model.said()
+    # what it copied, links of ours among it
+    cache = os.path.join(claude.env["HOME"], ".claude", "plugins", "cache", "plainmind")
+    (page,) = glob.glob(f"{cache}/plainmind/*/skills/memory-search/search-exact")
+    found = subprocess.run([page, FACT], env=claude.env, capture_output=True, text=True)
+    assert FACT in found.stdout, found.stderr
 
 
 def test_the_plugin_of_tools_starts_their_server(claude, hook, model):

@@ -4,16 +4,20 @@ the file that mem-hook installs, and the package with its skills."""
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partialmethod
+from http.server import SimpleHTTPRequestHandler
 from typing import Any
 
 import breaking
 import pytest
+from loopback import listening
 from model_servers import ModelServer, serving
 from plainmind.formats.log import injected_blocks
 from plainmind.truth.log import reader
@@ -212,9 +216,45 @@ def test_it_answers_though_the_memory_is_broken(pi, model, home, hook, command):
     assert pi.logged() == [3 * [("user", breaking.QUESTION), ("agent", "Heard.")]]
 
 
-@pytest.mark.parametrize("package", [PACKAGE, ROOT], ids=["folder", "repository"])
-def test_the_package_brings_the_extension_and_every_skill(pi, model, package):
-    pi.run("install", package)
+@contextmanager
+def offered(kind: str, folder, env: dict[str, str]) -> Iterator[str]:
+    """The package as `pi install` takes it: a folder, from a registry of npm, or from git."""
+    if kind in ("folder", "repository"):
+        yield {"folder": PACKAGE, "repository": ROOT}[kind]
+        return
+    (srv := folder / "srv").mkdir()
+    init = partialmethod(SimpleHTTPRequestHandler.__init__, directory=srv)
+    with listening(type("Folder", (SimpleHTTPRequestHandler,), {"__init__": init})) as url:
+        if kind == "npm":
+            # npm, which pi runs, installs into its prefix
+            names = {"prefix": folder / "prefix", "cache": folder / "cache", "registry": url}
+            env |= {f"npm_config_{name}": str(value) for name, value in names.items()}
+            run = ["npm", "pack", "--offline", "--json", "--pack-destination", srv, ROOT]
+            packed = subprocess.run(run, capture_output=True, check=True).stdout
+            (one,) = json.loads(packed)
+            about = {"name": one["name"], "version": one["version"]}
+            about["dist"] = {"tarball": f"{url}/{one['filename']}", "integrity": one["integrity"]}
+            tags, versions = {"latest": one["version"]}, {one["version"]: about}
+            known = {"name": one["name"], "dist-tags": tags, "versions": versions}
+            (srv / one["name"]).write_text(json.dumps(known))
+            yield f"npm:{one['name']}"
+        else:
+            bare = srv / "ann" / "plainmind.git"
+            subprocess.run(["git", "clone", "-q", "--bare", ROOT, bare], check=True)
+            subprocess.run(["git", "update-server-info"], cwd=bare, check=True)
+            yield f"git:{url}/ann/plainmind.git"
+
+
+@pytest.mark.parametrize("kind", [
+    "folder", "repository", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("npm", "git"))
+])  # fmt: skip
+def test_the_package_brings_the_extension_and_every_skill(pi, model, hook, kind, tmp_path):
+    with offered(kind, tmp_path, pi.env) as package:
+        pi.env["PI_OFFLINE"] = "" if kind in ("npm", "git") else "1"
+        ended = pi.start("install", package)
+        assert ended.communicate(timeout=120) and ended.returncode == 0
+    assert "calls\tpackage" in hook("--status", client="pi").out.decode()
+    pi.env["PI_OFFLINE"] = "1"
     pi.run("-p", "Hello")
     names = [
         name
@@ -224,6 +264,10 @@ def test_the_package_brings_the_extension_and_every_skill(pi, model, package):
     system = json.dumps(model.requests[0]["messages"][0])
     assert names and [name for name in names if f"<name>{name}</name>" not in system] == []
     assert pi.logged() == [[("user", "Hello"), ("agent", "Heard.")]]
+    # wherever the skill lies, its page runs
+    (place,) = re.findall(r"<location>([^<]*/memory-search)/SKILL.md</location>", system)
+    page = subprocess.run([f"{place}/search-exact", "Hello"], env=pi.env, capture_output=True)
+    assert b"Hello" in page.stdout, page.stderr
 
 
 def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):

@@ -14,7 +14,7 @@ HOOKS = (
 )
 
 
-def _find_plugin(settings: Mapping[str, Any]) -> str:
+def _find_plugin(settings: Mapping[str, Any], folder: str) -> str:
     known = settings.get("enabledPlugins")
     names = known.items() if isinstance(known, dict) else ()
     return next((name for name, on in names if on is True and name.startswith("plainmind@")), "")

@@ -1,23 +1,38 @@
 """pi, which loads an extension of ours (integrations/pi). Its entries are those of its session
 files, after the session's header; they become the events that an import of the file gives."""
 
+import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...ground import regular
+from ...ground.errors import Failure
 from .shape import EVENTS, Client, Place, Told, show_json
 
-#: a package of ours: the folder in a checkout, or the repository
-_OURS = re.compile(r"(?:^|/)(integrations/pi|plainmind(\.git)?)/?(@[^/]*)?$")
+#: a package of ours: its folder in a checkout, the repository, what npm has
+_OURS = re.compile(r"(?:^|[/:])(integrations/pi|plainmind(\.git)?)/?(@[^/]*)?$")
+_NAMES = ("plainmind", "plainmind-pi")
 
 
-def _find_package(settings: Mapping[str, Any]) -> str:
+def _find_package(settings: Mapping[str, Any], folder: str) -> str:
     known = settings.get("packages")
     for one in known if isinstance(known, list) else ():
         source = one.get("source") if isinstance(one, dict) else one
-        if isinstance(source, str) and _OURS.search(source):
+        if isinstance(source, str) and (_OURS.search(source) or _is_named(folder, source)):
             return source
     return ""
+
+
+def _is_named(folder: str, source: str) -> bool:
+    """Whether a checkout of any name is ours."""
+    try:
+        with regular.open_file(os.path.join(folder, source, "package.json")) as file:
+            about = json.loads(file.read())
+    except (OSError, ValueError, RecursionError, Failure):
+        return False
+    return isinstance(about, dict) and about.get("name") in _NAMES
 
 
 PLACE = Place(

@@ -61,8 +61,9 @@ class Place(NamedTuple):
     second: int = 1  # what it counts a timeout in
     longest: Mapping[str, int] = {}  # event -> seconds, where it takes no more
     notify: str = ""  # its setting that names a program to run after each answer
-    #: from its settings.json, the name of a package of ours that calls us, '' without
-    find_package: "Callable[[Mapping[str, Any]], str] | None" = None
+    #: from its settings.json and the folder of that, the name of a package of ours that calls us,
+    #: '' without
+    find_package: "Callable[[Mapping[str, Any], str], str] | None" = None
     take_out: str = ""  # the command that takes out a package, without the name
 
 
