@@ -25,7 +25,7 @@ from plainmind.ground.clock import SECOND  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import cache, embedding, engine_in_use  # noqa: E402
+from plainmind.index import cache, embedding, engine_in_use, vector_bytes  # noqa: E402
 from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall.search import Query  # noqa: E402
@@ -71,10 +71,10 @@ class Embedder:
         known = cache.content_hash(f"query: {text}")
         vector = self._cache.get([known]).get(known)
         if vector is None:
-            vector = cache.to_blob(self._made.query(text))
+            vector = vector_bytes.to_blob(self._made.query(text))
             self._cache.put({known: vector})
         baseline = registry.baseline_of(self.model, self.settings)
-        return Query(text, now, cache.from_blob(vector), self.model, baseline)
+        return Query(text, now, vector_bytes.from_blob(vector), self.model, baseline)
 
 
 def names() -> list[str]:

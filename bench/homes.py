@@ -140,7 +140,7 @@ def _embed(index, bases: list[array]) -> None:
         aside *= ASIDE / numpy.linalg.norm(aside, axis=1, keepdims=True)
         moved = matrix[numbers[start : start + BATCH]] + aside
         moved /= numpy.linalg.norm(moved, axis=1, keepdims=True)
-        blobs = moved.astype("<f4")
+        blobs = moved.astype("<f2")
         index.keep(
             MODEL,
             [

@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -332,7 +331,7 @@ def fill_cache(home: str, env: dict) -> None:
     """Random vectors for every turn, in the cache: mem-embed finds them there and asks no model."""
     from plainmind.ground.clock import system_now
     from plainmind.ground.paths import Home
-    from plainmind.index import cache, engine_in_use
+    from plainmind.index import cache, engine_in_use, vector_bytes
 
     model = "embedded:multilingual-e5-small-q4"
     chance = random.Random(11)
@@ -345,9 +344,8 @@ def fill_cache(home: str, env: dict) -> None:
         for one in index.pending(model, system_now()):
             raw = [2 * c + chance.gauss(0, 1) for c in centre]
             length = sum(x * x for x in raw) ** 0.5
-            made[cache.content_hash(one.text)] = cache.to_blob(
-                array("f", [x / length for x in raw])
-            )
+            vector = vector_bytes.to_blob([x / length for x in raw])
+            made[cache.content_hash(one.text)] = vector
         kept.put(made)
         cache.set_serving(opened, model)
     subprocess.run(["rm", "-r", os.path.join(home, "index")], check=True)

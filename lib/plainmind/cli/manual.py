@@ -133,7 +133,7 @@ def _work_formats() -> dict[str, str]:
         "mind-work": _page(
             "mind-work - questions to the tables of work, in SQL",
             DESCRIPTION=_WORK,
-            EXAMPLES=_sql("questions"),
+            EXAMPLES=_sql("rows/questions"),
             SEE_ALSO="mind-schema(5) work-log(1) work-session(1) mem-index(1)",
         ),
         "mind-session": _page(
@@ -214,11 +214,12 @@ def _parse(module: str) -> ast.Module:
 
 
 def _schema() -> str:
-    return _sql("schema") + "\n" + _sql("work")
+    names = ("rows/schema", "sqlite/embeddings", "rows/work")
+    return "\n".join(map(_sql, names))
 
 
 def _sql(name: str) -> str:
-    with open(os.path.join(PACKAGE, "index", "rows", f"{name}.sql"), encoding="utf-8") as file:
+    with open(os.path.join(PACKAGE, "index", *f"{name}.sql".split("/")), encoding="utf-8") as file:
         return file.read()
 
 

@@ -9,16 +9,19 @@ it there and pays for nothing twice.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple, Protocol
 
 from ..ground import clock, masks, tokens
 from ..ground.errors import BadData, Unavailable
 from . import cache, reading
-from .cache import Cache, content_hash, serving, set_serving, to_blob
+from .cache import Cache, content_hash, serving, set_serving
 from .engine import EmbeddingOutcome, Index, Pending
+from .vector_bytes import to_blob
 
 #: failed tries after which a text is `failed`; it is still tried again, ever more rarely
 GIVE_UP = 8
+AT_ONCE = 4096  # texts, with their vectors, that are in memory
 CONTEXT_WORDS = 30  # of the event before, that are embedded with an event
 SHORTEST = 400  # characters: a refused text is halved to no less
 
@@ -26,9 +29,15 @@ SHORTEST = 400  # characters: a refused text is halved to no less
 class PassageEmbedder(Protocol):
     """What makes vectors (providers.embed)."""
 
-    model: str
-    batch: int
-    longest: int  # characters of a text that are read
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def batch(self) -> int: ...
+
+    @property
+    def longest(self) -> int:
+        """Characters of a text that are read."""
 
     def passages(self, texts: list[str]) -> "Sequence[Sequence[float]]": ...
 
@@ -80,21 +89,37 @@ class Run:
         told how many texts are done."""
         self.index, self.embedder, self.call, self.now = index, embedder, call, now
         self.next_try, self.progress, self.budget = next_try, progress, budget
-        self.cache = Cache(index.home, embedder.model, index.say)
+        self.cache = Cache(index.home, embedder.model, index.say, places=index.home.index)
         self.done = self.failed = self.spent = self.from_cache = self.in_part = 0
         self.unavailable = ""
 
-    def over(self, texts: list[Pending]) -> Work:
+    def over(self, texts: Sequence[Pending]) -> Work:
         """Embed these texts as far as provider and budget allow."""
         if not self.index.model():
             self._serve()
-        left, self.from_cache = settle(self.index, self.cache, texts, self._count)
+        left = settle(self.index, self.cache, texts, self._count)
+        self.from_cache = len(texts) - sum(left)
+        for start in range(0, len(texts), AT_ONCE):
+            if 1 in (some := left[start : start + AT_ONCE]):
+                self._embed(list(compress(texts[start : start + AT_ONCE], some)), later=start > 0)
+            if self.unavailable:
+                break
+        self._finish()
+        return Work(
+            self.done, self.failed, self.spent, self.from_cache, self.unavailable, self.in_part
+        )
+
+    def _embed(self, texts: list[Pending], *, later: bool) -> None:
+        """Embed some texts; of `later` ones another that was sent may have the text."""
+        if later:
+            texts = [*compress(texts, settle(self.index, self.cache, texts, self._count))]
         # a text that several events share is sent once; the others find it in the cache
-        first = {one.text: one for one in reversed(left)}
-        again = [one for one in left if first[one.text] is not one]
-        left = [one for one in left if first[one.text] is one]
-        for start in range(0, len(left), self.embedder.batch):
-            batch = left[start : start + self.embedder.batch]
+        first = {one.text: one for one in reversed(texts)}
+        left = [one for one in texts if first[one.text] is one]
+        again = [one for one in texts if first[one.text] is not one]
+        size = self.embedder.batch
+        for start in range(0, len(left), size):
+            batch = left[start : start + size]
             cost = sum(one.tokens for one in batch)
             if self.budget is not None and self.spent + cost > self.budget:
                 break
@@ -102,10 +127,6 @@ class Run:
             if self.unavailable:
                 break
         settle(self.index, self.cache, again, self._count)
-        self._finish()
-        return Work(
-            self.done, self.failed, self.spent, self.from_cache, self.unavailable, self.in_part
-        )
 
     def _batch(self, batch: list[Pending], *, alone: bool = False) -> None:
         """Embed a batch; when it fails, find the text to blame, or that the provider is gone."""
@@ -261,21 +282,22 @@ def from_cache(index: Index, model: str) -> None:
 def settle(
     index: Index,
     cache: Cache,
-    texts: list[Pending],
+    texts: Sequence[Pending],
     count: Callable[[int], None] = lambda more: None,
-) -> tuple[list[Pending], int]:
-    """Give texts the vectors the cache has; empty ones need none. Returns (others, how many)."""
-    left: list[Pending] = []
-    for start in range(0, len(texts), 4096):
-        some = texts[start : start + 4096]
+) -> bytearray:
+    """Give texts the vectors the cache has; empty ones need none. 1 for each of the others, 0 for
+    these."""
+    left = bytearray(len(texts))
+    for start in range(0, len(texts), AT_ONCE):
+        some = texts[start : start + AT_ONCE]
         hashes = [content_hash(one.text) for one in some]
         known = cache.get(hashes)
         done = []
-        for one, hash in zip(some, hashes, strict=True):
+        for place, (one, hash) in enumerate(zip(some, hashes, strict=True), start):
             if one.text and hash not in known:
-                left.append(one)
+                left[place] = 1
             else:
                 done.append(EmbeddingOutcome(one, known.get(hash), one.attempts))
         index.keep(cache.model, done)
         count(len(done))
-    return left, len(texts) - len(left)
+    return left

@@ -48,7 +48,8 @@ class Pending(NamedTuple):
 
 
 class EmbeddingOutcome(NamedTuple):
-    """What became of a text that was to be embedded. `vector`: little-endian float32, length 1."""
+    """What became of a text that was to be embedded. `vector`: length 1, as index.vector_bytes
+    has it."""
 
     of: Pending
     vector: bytes | None
@@ -158,7 +159,7 @@ class Index(Protocol):
         """Of these events, and all that have the text of one, those that have it: one list for all
         of them."""
 
-    def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
+    def vectors(self, model: str, ids: Sequence[int]) -> dict[int, Sequence[float]]:
         """The vectors of these events, as far as there are any."""
 
     def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
@@ -191,12 +192,12 @@ class Index(Protocol):
         retry_failed: bool = False,
         limit: int = -1,
         at: Sequence[tuple[str, int]] | None = None,
-    ) -> list[Pending]:
+    ) -> Sequence[Pending]:
         """Passages, then events, without a vector, whose time has come, newest first; with `at`,
         those at (path, line)."""
 
     def standing(self, texts: Sequence[Pending]) -> list[Pending]:
-        """Those of these that files still hold, after a look at all of them."""
+        """Those of these that files still hold, after a look at their files."""
 
     def keep(self, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
         """Durably; of texts that are gone meanwhile, nothing."""
@@ -205,6 +206,9 @@ class Index(Protocol):
         """This model answers from now on; vectors of the one that did are dropped."""
 
     def status(self, model: str) -> EmbeddingStatus: ...
+
+    def count_pending(self, model: str) -> int:
+        """`status(model).pending`, as things were when somebody looked, whatever their number."""
 
     def state_at(self, model: str, path: str, line: int) -> str:
         """pending, ok or failed: of the event at a line, or the worst of a page's passages; '' when

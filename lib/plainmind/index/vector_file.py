@@ -35,7 +35,6 @@ from operator import mul, sub
 from typing import Any, BinaryIO, NamedTuple
 
 from ..ground import chance, file_states, files, regular
-from .cache import from_blob
 from .float_order import FloatOrder
 
 MAGIC = b"PMcodes1"
@@ -80,7 +79,7 @@ class Packing(NamedTuple):
     step: float
 
     @classmethod
-    def of(cls, vectors: "Sequence[array[float]]", least: float = 0.0) -> "Packing":
+    def of(cls, vectors: Sequence[Sequence[float]], least: float = 0.0) -> "Packing":
         """For vectors like these, none of whose components is further than `least` from the
         mean."""
         mean = array("f", [sum(column) / len(vectors) for column in zip(*vectors, strict=True)])
@@ -92,7 +91,7 @@ class Packing(NamedTuple):
         """What rounding alone may lose."""
         return self.step * sqrt(len(self.mean)) / 2 + 1e-9
 
-    def pack(self, ids: Sequence[int], vectors: "Sequence[array[float]]") -> Packed:
+    def pack(self, ids: Sequence[int], vectors: Sequence[Sequence[float]]) -> Packed:
         """Records of vectors; Unfit."""
         packed = map(self._pack_one, vectors) if len(ids) < FEW else self._pack_many(vectors)
         records: list[bytes] = []
@@ -105,13 +104,15 @@ class Packing(NamedTuple):
             error, reach = max(error, lost), max(reach, length)
         return Packed(b"".join(records), error, reach)
 
-    def _pack_one(self, vector: "array[float]") -> tuple[bytes, float, float]:
+    def _pack_one(self, vector: Sequence[float]) -> tuple[bytes, float, float]:
         step = self.step
         wanted = [(value - mean) / step for value, mean in zip(vector, self.mean, strict=True)]
         codes = array("b", [max(-127, min(127, round(value))) for value in wanted])
         return codes.tobytes(), dist(wanted, codes) * step, hypot(*codes) * step
 
-    def _pack_many(self, vectors: "Sequence[array[float]]") -> Iterator[tuple[bytes, float, float]]:
+    def _pack_many(
+        self, vectors: Sequence[Sequence[float]]
+    ) -> Iterator[tuple[bytes, float, float]]:
         import numpy
 
         wanted = (numpy.array(vectors, dtype=numpy.float64) - self.mean) / self.step
@@ -149,7 +150,7 @@ class VectorFile:
         head = self._mapped[: self.start].tobytes()
         if _CRC.unpack(head[-4:])[0] != zlib.crc32(head[:-4]):
             raise Unusable("damaged", self)
-        self.packing = Packing(from_blob(head[_HEAD.size : -4]), step)
+        self.packing = Packing(_little(array("f", head[_HEAD.size : -4])), step)
 
     def records(self, first: int = 0, end: int | None = None) -> memoryview:
         """The bytes of records, of all of them by default."""
@@ -258,12 +259,17 @@ def end_of(dimensions: int, count: int) -> int:
 def create(folder: str, packing: Packing) -> int:
     """A new file without records; returns its token, of which its name is made."""
     token = int.from_bytes(chance.draw(8), "big") >> 1
-    mean = array("f", packing.mean)
-    if sys.byteorder == "big":
-        mean.byteswap()
+    mean = _little(array("f", packing.mean))
     head = _HEAD.pack(MAGIC, len(mean), token, packing.step) + mean.tobytes()
     files.create(name(folder, token), head + _CRC.pack(zlib.crc32(head)))
     return token
+
+
+def _little(values: "array[float]") -> "array[float]":
+    """These, from the machine's order of bytes to the file's, or back."""
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
 
 
 def name(folder: str, token: int) -> str:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from ..formats.evidence import Scope
 from ..ground import masks, scratch
 from ..index import embedding
-from ..index.cache import from_blob
 from ..index.engine import Index
+from ..index.vector_bytes import from_blob
 from ..recall import pages, search
 from . import Memory
 

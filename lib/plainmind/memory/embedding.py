@@ -1,6 +1,7 @@
 """Embedding: what is appended and known gets its vectors."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -44,7 +45,7 @@ def _embed(memory: Memory, index: Index, options: EmbedOptions, refs: list[str] 
     model = embedder.model
     places = _places(memory.home, refs or [])
     there = {ref: place for ref, place in places.items() if index.state_at(model, *place)}
-    due: list[Pending] = []
+    due: Sequence[Pending] = ()
     call = partial(retry.run, attempts=memory.settings["embed.retries"])
     progress = memory.progress("embedding")
     tell = lambda done: progress(done, len(due))
@@ -71,13 +72,13 @@ def _embed(memory: Memory, index: Index, options: EmbedOptions, refs: list[str] 
         work = Work(0, 0, 0, 0, "", 0)
     states = {ref: index.state_at(model, *place) for ref, place in there.items()}
     missing = [ref for ref in refs or [] if ref not in there]
-    return Embedded(work, states, missing, index.status(model).pending)
+    return Embedded(work, states, missing, index.count_pending(model))
 
 
-def _embedder(memory: Memory, *, bulk: bool = False):
+def _embedder(memory: Memory, *, bulk: bool = False) -> registry.LateEmbedder:
     """What makes the vectors of the model that is set."""
     settings = memory.settings
-    return registry.open_embedder(settings["embed.model"], memory.env, settings, bulk=bulk)
+    return registry.LateEmbedder(settings["embed.model"], memory.env, settings, bulk=bulk)
 
 
 def _places(home: Home, refs: list[str]) -> dict[str, tuple[str, int]]:

@@ -3,6 +3,7 @@
 A setting is `auto`, `embedded`, or `provider:NAME`. Importing this module imports no provider.
 """
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from . import servers
 from .traits import Traits
 
 if TYPE_CHECKING:
+    from array import array
+
     from .chat import Chat
     from .embed import Embedder
 
@@ -66,6 +69,8 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("mimo", {"thoughts_field": "reasoning_content"}),
 ]
 
+EMBEDDED = "embedded:multilingual-e5-small-q4"  # what the embedded embedder is called
+
 #: cosine of unrelated texts, measured; by the start of the model's identity. Others have a setting.
 BASELINES = {"embedded:multilingual-e5-small": 0.75}
 
@@ -74,12 +79,45 @@ def open_embedder(
     setting: str, env: Environment, settings: Any, *, bulk: bool = False
 ) -> "Embedder":
     """The embedder a setting names. `bulk`: many texts will follow, so starting may cost more."""
+    provider, name, env = _choose_embedder(setting, env)
+    return _class(EMBEDDERS[provider])(name, env, settings, bulk=bulk)
+
+
+def _choose_embedder(setting: str, env: Environment) -> tuple[str, str, Environment]:
     provider, name = _split(setting, EMBEDDERS, "embed.model")
     if provider == "auto":
         env.mention(servers.GOOGLE_VARIABLES, "name a model in embed.model")
         env = env.of_home()
         provider = "google" if servers.google_key(env) else "embedded"
-    return _class(EMBEDDERS[provider])(name, env, settings, bulk=bulk)
+    return provider, name, env
+
+
+class LateEmbedder:
+    """The embedder a setting names, which is opened when it is needed; its `model` is known before
+    that: whoever has nothing to embed need not load one. Raises what `open_embedder` raises."""
+
+    def __init__(self, setting: str, env: Environment, settings: Any, *, bulk: bool = False):
+        self._open = partial(open_embedder, setting, env, settings, bulk=bulk)
+        self._opened: Embedder | None = None
+        provider, name, _ = _choose_embedder(setting, env)
+        self.model = EMBEDDED if provider == "embedded" and not name else self._there.model
+
+    @property
+    def _there(self) -> "Embedder":
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    @property
+    def batch(self) -> int:
+        return self._there.batch
+
+    @property
+    def longest(self) -> int:
+        return self._there.longest
+
+    def passages(self, texts: list[str]) -> "list[array[float]]":
+        return self._there.passages(texts)
 
 
 def open_embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":

@@ -2,13 +2,13 @@
 they have taken out. What is ours keeps its place, as whoever reads the file knows it by that."""
 
 from ..formats.merging import Merged
-from ..index import cache
+from ..index import vector_records
 
 
 def merge(base: bytes, ours: bytes, theirs: bytes) -> Merged:
     if ours == theirs or theirs == base:
         return Merged(ours)
-    known, mine, other = map(cache.read_records, (base, ours, theirs))
+    known, mine, other = map(vector_records.read_records, (base, ours, theirs))
     if mine is None or other is None or mine.size != other.size:
         return Merged(ours if other is None else theirs, mine is None or other is None)
     taken_out = set(known.places if known else ()) - set(other.places)

@@ -16,6 +16,7 @@ from plainmind.ground import file_states, files
 from plainmind.ground.errors import NoInput, NotPermitted
 from plainmind.ground.paths import Home
 from plainmind.index.engine import Index
+from plainmind.index.vector_bytes import to_blob
 from plainmind.memory import care
 from plainmind.recall import pages as page_ranking
 from plainmind.recall.pages import Policy
@@ -296,7 +297,7 @@ def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
         assert set(vectors) == set(said)
         for place, vector in vectors.items():
             text = f"{titles[place[0]]}\n{said[place]}"
-            assert vector == Fake().vector(text).tobytes()
+            assert vector == to_blob(Fake().vector(text))
 
 
 def test_many_at_once(home, folder):

@@ -6,8 +6,8 @@ from collections import Counter
 from math import sqrt
 
 from plainmind.ground.paths import Home
-from plainmind.index.cache import to_blob
 from plainmind.index.engine import EmbeddingOutcome, Index
+from plainmind.index.vector_bytes import to_blob
 from unit.index import stores
 from unit.index.stores import MODEL
 

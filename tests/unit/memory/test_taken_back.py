@@ -16,7 +16,7 @@ from plainmind.formats.evidence import Scope
 from plainmind.ground import clock, file_states, files
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
-from plainmind.index import cache, reading
+from plainmind.index import cache, reading, vector_bytes, vector_records
 from plainmind.index.rows.removal import Removal
 from plainmind.index.rows.store import Store
 from plainmind.index.sqlite import opening
@@ -244,9 +244,9 @@ class World:
             for table, texts in rows.items():
                 found += [f"{table}: {word}" for word in gone if word in texts]
             held = {cache.content_hash(one.text) for one in index.pending("", 0, retry_failed=True)}
-        kept = cache.Cache(self.home, MODEL)
-        kept.get([])
-        found += [f"vectors: {hash.hex()}" for hash in {*kept._places} - held - {cache._NONE}]
+        with open(cache.Cache(self.home, MODEL).path, "rb") as file:
+            kept = {hash for _, hash, _ in vector_records._scan(file, vector_bytes.HALF)}
+        found += [f"vectors: {hash.hex()}" for hash in kept - held - {bytes(vector_records.HASH)}]
         if os.path.exists(self.trace):
             text = files.read(self.trace).decode()
             found += [f"trace: {word}" for word in gone if word in text]

@@ -19,8 +19,8 @@ from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home, is_within
 from plainmind.index import vector_file
-from plainmind.index.cache import from_blob
 from plainmind.index.sqlite import vectors
+from plainmind.index.vector_bytes import from_blob
 from plainmind.recall import candidates, rank
 from plainmind.recall.search import Query
 from plainmind.truth.log import pinning, reader

@@ -17,11 +17,9 @@ from ...formats.words import Words
 from ...ground.paths import Home
 
 if TYPE_CHECKING:
-    from array import array
-
     from ..engine import Removed
 
-VERSION = 16  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 17  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):
@@ -133,7 +131,7 @@ class VectorTables(Protocol):
     def scan(self, index: Any, model: str, query: Sequence[float]) -> EventScan | None:
         """None when there is no vector."""
 
-    def exact(self, db: Any, model: str, events: Sequence[int]) -> "dict[int, array[float]]":
+    def exact(self, db: Any, model: str, events: Sequence[int]) -> dict[int, Sequence[float]]:
         """The vectors of these events, as far as there are any."""
 
     def passages(self, db: Any, model: str, query: Sequence[float]) -> dict[int, dict[int, float]]:

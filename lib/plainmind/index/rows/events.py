@@ -152,6 +152,8 @@ def _add(index: IndexDatabase, window: int, before: int, read: list[reading.NewE
     index.db.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 14)})", rows)
     put = "INSERT INTO changes VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
     index.db.executemany(put, changes)
+    due = (("event", row[0]) for row in rows if row[5] in reading.EMBEDDED)
+    index.db.executemany("INSERT INTO unembedded VALUES (?, ?)", due)
     index.word_tables.add(index, terms)
     word_counts.count(index.db, (found for _, found in terms), 1)
     _count(index, [found for _, found in terms], len(episodes) - known, 1)
@@ -179,6 +181,9 @@ def _forget(
     (count,) = index.db.execute(stretches, span).fetchone()
     _count(index, [found for _, found in terms], count, -1)
     index.vector_tables.drop(index.db, EVENT, *span)
+    index.db.execute(
+        "DELETE FROM unembedded WHERE kind = ? AND owner BETWEEN ? AND ?", (EVENT, *span)
+    )
     for place in "events.id episodes.id changes.event llm_usage.event".split():
         index.db.execute(f"DELETE FROM {place.split('.')[0]} WHERE {place} BETWEEN ? AND ?", span)
     index.db.execute("DELETE FROM windows WHERE id = ?", (window,))

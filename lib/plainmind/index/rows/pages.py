@@ -160,13 +160,16 @@ def _put_passages(index: IndexDatabase, id: int, record: "PageRecord", same_titl
         if same_title and old.get(text):
             db.execute("UPDATE passages SET line = ? WHERE id = ?", (line, old[text].pop(0)))
         else:
-            db.execute("INSERT INTO passages (page, line, text) VALUES (?, ?, ?)", (id, line, text))
+            sql = "INSERT INTO passages (page, line, text) VALUES (?, ?, ?)"
+            new = index.insert(sql, (id, line, text))
+            db.execute("INSERT INTO unembedded VALUES (?, ?)", (PASSAGE, new))
     _forget_passages(index, [passage for left in old.values() for passage in left])
 
 
 def _forget_passages(index: IndexDatabase, gone: Sequence[int]) -> None:
     for passage in gone:
         index.vector_tables.drop(index.db, PASSAGE, passage, passage)
+        index.db.execute("DELETE FROM unembedded WHERE kind = ? AND owner = ?", (PASSAGE, passage))
         index.db.execute("DELETE FROM passages WHERE id = ?", (passage,))
 
 

@@ -4,8 +4,8 @@
 -- What made this index, and how far it has read. One row a fact.
 CREATE TABLE settings (
     -- terms: what made the words; embed_model: the model whose vectors answer; totals: of all
-    -- events; journal, pins: what was read last; gone: windows that were taken away; swept: vectors/
-    -- has no vector of what went before this index was made
+    -- events; embedding: the model that unembedded is of; journal, pins: what was read last; gone:
+    -- windows that were taken away; swept: vectors/ has no vector of what went before this index
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL     -- text, or JSON
 ) WITHOUT ROWID;
@@ -98,7 +98,7 @@ CREATE TABLE vectors (
     error     TEXT NOT NULL,     -- of the last try; of what is ok: of which part its vector is
     next_try  TEXT NOT NULL,     -- not before this time; '' is at once
     place     INTEGER NOT NULL,  -- its record's, in the file of vector_files; -1 is none
-    embedding BLOB,              -- little-endian float32, length 1
+    embedding BLOB,              -- little-endian float16, length 1
     checksum  INTEGER NOT NULL,  -- its CRC-32
     UNIQUE (kind, owner, model)
 );
@@ -108,6 +108,14 @@ CREATE INDEX vectors_unpacked ON vectors (model)
 WHERE kind = 'event' AND place < 0 AND embedding IS NOT NULL;
 CREATE INDEX vectors_placed ON vectors (owner, place, model) WHERE kind = 'event' AND place >= 0;
 CREATE INDEX vectors_waiting ON vectors (model, next_try, status) WHERE status <> 'ok';
+
+-- Texts that have no row in vectors of the model that the setting embedding names: so what is to be
+-- done need not be looked for among all that is done.
+CREATE TABLE unembedded (
+    kind  TEXT NOT NULL,    -- event or passage
+    owner INTEGER NOT NULL, -- events.id or passages.id
+    PRIMARY KEY (kind, owner)
+) WITHOUT ROWID;
 
 -- The vectors of a model's events are packed into a file beside this one, a byte a dimension; here
 -- is what of it counts.
@@ -247,28 +255,3 @@ SELECT subject, predicate, object, pages.path AS path, kg_triples.line AS line, 
                WHERE target = pages.link AND supersedes = 1 AND page <> pages.id) AS superseded
 FROM kg_triples
 JOIN pages ON pages.id = kg_triples.page;
-
--- Every event that is to be embedded, with its vector of the model that answers now.
-CREATE VIEW embeddings AS
-SELECT vectors.embedding                                          AS embedding,
-       windows.path                                               AS path,
-       events.line                                                AS line,
-       events.timestamp                                           AS timestamp,
-       events.role                                                AS role,
-       events.author                                              AS author,
-       substr(windows.context, 1, instr(windows.context, '/') - 1) AS surface,
-       substr(windows.context, instr(windows.context, '/') + 1)   AS context_id,
-       EXISTS (SELECT 1 FROM pins
-               WHERE pins.path = windows.path AND pins.line = events.line) AS pinned,
-       model.value                                                AS model,
-       coalesce(vectors.status, 'pending')                        AS status,
-       coalesce(vectors.attempts, 0)                              AS attempts,
-       coalesce(vectors.error, '')                                AS error,
-       coalesce(vectors.next_try, '')                             AS next_try,
-       events.content                                             AS content
-FROM events
-JOIN windows ON windows.id = events.id / 16777216
-LEFT JOIN settings AS model ON model.name = 'embed_model'
-LEFT JOIN vectors
-       ON vectors.kind = 'event' AND vectors.owner = events.id AND vectors.model = model.value
-WHERE events.role IN ('user', 'agent');

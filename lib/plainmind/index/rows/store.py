@@ -145,7 +145,7 @@ class Store(IndexDatabase, ABC):
     def equals(self, ids: Iterable[int]) -> dict[int, list[Equal]]:
         return events.equals(self.db, ids)
 
-    def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
+    def vectors(self, model: str, ids: Sequence[int]) -> dict[int, Sequence[float]]:
         return self.vector_tables.exact(self.db, model, ids)
 
     def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
@@ -191,18 +191,20 @@ class Store(IndexDatabase, ABC):
         retry_failed: bool = False,
         limit: int = -1,
         at: Sequence[tuple[str, int]] | None = None,
-    ) -> "list[Pending]":
+    ) -> "Sequence[Pending]":
         self._look_at_all()
         from . import embedded
 
         return embedded.pending(self.db, model, now, retry_failed, limit, at)
 
     def standing(self, texts: "Sequence[Pending]") -> "list[Pending]":
-        from . import embedded, pages
+        from . import embedded
 
-        events.catch_up(self, thorough=True)
-        pages.take_in(self)
-        return embedded.standing(self.db, texts)
+        if any(one.kind == embedded.PASSAGE for one in texts):
+            from . import pages
+
+            pages.take_in(self)
+        return embedded.standing(self, texts)
 
     def removed_hashes(self) -> "RemovedHashes":
         self._look_at_all()
@@ -230,7 +232,12 @@ class Store(IndexDatabase, ABC):
         self._look_at_all()
         from . import embedded
 
-        return embedded.status(self.db, model)
+        return embedded.status(self, model)
+
+    def count_pending(self, model: str) -> int:
+        from . import embedded
+
+        return embedded.count_pending(self.db, model)
 
     def state_at(self, model: str, path: str, line: int) -> str:
         self._look_at_all()

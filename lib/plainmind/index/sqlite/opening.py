@@ -33,6 +33,7 @@ _MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN
 
 _ROWS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "rows")
 _SCHEMAS = [os.path.join(_ROWS, f"{name}.sql") for name in ("schema", "work")]
+_SCHEMAS.append(os.path.join(os.path.dirname(__file__), "embeddings.sql"))
 
 
 def opened(

@@ -12,7 +12,6 @@ whoever reads as of an earlier moment reads it on; one that is made again has an
 
 import os
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -21,10 +20,10 @@ from typing import TypeVar
 from ...formats.evidence import dot
 from ...ground.errors import InputOutput
 from .. import vector_file
-from ..cache import from_blob
 from ..rows.database import Damaged, Outdated, check
 from ..rows.embedded import THERE
 from ..rows.events import EVENT
+from ..vector_bytes import from_blob
 from ..vector_file import Packing, Unfit, Unusable, VectorFile
 from . import vector_scan
 from .index_file import IndexFile
@@ -43,9 +42,9 @@ _HOLES = (
 _OF_EVENTS = "FROM vectors WHERE model = ? AND kind = 'event' AND embedding IS NOT NULL"
 
 
-def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, "array[float]"]:
+def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, Sequence[float]]:
     """The vectors of these events, as far as there are any."""
-    found = {}
+    found: dict[int, Sequence[float]] = {}
     for start in range(0, len(events), 500):
         some = events[start : start + 500]
         marks = ",".join("?" * len(some))
@@ -75,7 +74,7 @@ def passages(
     return found
 
 
-def _vector(embedding: bytes, kept: int) -> "array[float]":
+def _vector(embedding: bytes, kept: int) -> tuple[float, ...]:
     check(kept, embedding)
     return from_blob(embedding)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.evidence import Question, Scope, dot
 from plainmind.index import vector_file
-from plainmind.index.cache import from_blob, to_blob
 from plainmind.index.sqlite import vectors
+from plainmind.index.vector_bytes import from_blob, to_blob
 from plainmind.index.vector_file import Cosines, Packing, VectorFile
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
