@@ -11,6 +11,7 @@ from plainmind.agent.sandbox import autorun, rungs
 from plainmind.agent.sandbox.modes import Modes
 from plainmind.ground import files
 from plainmind.ground.errors import NotPermitted
+from plainmind.ground.paths import Home
 from plainmind.truth.resident.scopes import MemoryScope
 from rungs import SANDBOXES
 from scene import ROOT
@@ -142,6 +143,50 @@ def test_a_folder_to_work_in_that_is_swapped(home, outside, unsynced, monkeypatc
         swap(home)
         done = shell.run("pwd -P; cat src/file; echo evil > made", 20)
     assert "SECRET" not in done.text and tree(outside) == was
+
+
+@pytest.mark.parametrize("rung", SANDBOXES)
+@pytest.mark.parametrize(
+    ("link", "refused"),
+    [
+        ("{vault}/notes", True),
+        ("{vault}/deep/er", True),
+        ("{vault}/out", True),  # a link there, which leads out of it
+        ("{there}/way", True),  # one elsewhere, into it
+        ("{there}/vault/../vault/notes", True),
+        ("{vault}", False),
+        ("{there}/alias", False),
+        ("{there}/others", False),
+    ],
+)
+def test_no_folder_of_the_home_leads_through_what_commands_write(
+    home, tmp_path, unsynced, rung, link, refused
+):
+    """Else `mv notes was; ln -s ~/private notes` made knowledge/ of a person's own notes, which
+    were told and written outside of the sandbox."""
+    vault, others = tmp_path / "vault", tmp_path / "others"
+    for folder in (vault / "notes", vault / "deep" / "er", others):
+        folder.mkdir(parents=True)
+    for name, target in (("vault/out", others), ("way", "vault/notes"), ("alias", vault)):
+        (tmp_path / name).symlink_to(target)
+    files.make_folder(home.workspace)
+    os.symlink(link.format(vault=vault, there=tmp_path), home.path("knowledge"))
+    if refused:
+        with pytest.raises(NotPermitted, match="knowledge' leads through"):
+            Shell(home, ROOT, str(vault), ShellOptions(sandbox=rung))
+    else:
+        with Shell(home, ROOT, str(vault), ShellOptions(sandbox=rung)) as shell:
+            assert shell.run("echo went", 20).text == "went"
+
+
+@pytest.mark.parametrize("rung", SANDBOXES)
+def test_the_home_does_not_lead_through_what_commands_write(home, tmp_path, rung):
+    (tmp_path / "vault").mkdir()
+    files.make_folder(home.workspace)
+    (tmp_path / "vault" / "mind").symlink_to(home.root)
+    mind = Home(str(tmp_path / "vault" / "mind"))
+    with pytest.raises(NotPermitted, match="mind' leads through"):
+        Shell(mind, ROOT, str(tmp_path / "vault"), ShellOptions(sandbox=rung))
 
 
 @pytest.mark.parametrize("name", ["note.md", "deep"])

@@ -120,6 +120,46 @@ def check(home: Home, checkout: str, folder: str) -> None:
     if holds(root, start) and not holds(os.path.realpath(home.workspace), start):
         what = f"'{folder}' is in the memory folder, where only workspace/ is for commands"
         raise NotPermitted(what, cure="leave out --cwd")
+    for path in (os.path.abspath(home.root), *_list_linked_folders(root)):
+        if leads_through(path, start):
+            what = (
+                f"'{path}' leads through '{folder}', where a command could put a link in its place"
+            )
+            raise NotPermitted(what, cure="let it lead to that folder itself, or out of it")
+
+
+def _list_linked_folders(root: str) -> list[str]:
+    """What a person made links to folders, right in the home. The reminders file is looked at where
+    it is changed (reminders.file)."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(one.path for one in entries if one.is_symlink() and one.is_dir())
+    except OSError:
+        return []
+
+
+def leads_through(path: str, folder: str) -> bool:
+    """Whether a name of an absolute path, or of a link on its way, is looked up in a real folder,
+    or below it: whoever may write there can let the path lead anywhere."""
+    here, left, links = "/", path.split("/"), 0
+    while left:
+        name = left.pop(0)
+        if name in ("", "."):
+            continue
+        full = os.path.join(here, name)
+        if name == "..":
+            here = os.path.dirname(here)
+        elif holds(folder, here):
+            return True
+        elif os.path.islink(full):
+            target, links = os.readlink(full), links + 1
+            if links > 40:  # as the system has it
+                return True
+            left[:0] = target.split("/")
+            here = "/" if target.startswith("/") else here
+        else:
+            here = full
+    return False
 
 
 def list_visible(root: str) -> list[str]:
