@@ -345,13 +345,16 @@ class EventField:
         return any(start <= instant <= until for start, until in self._spans)
 
     def _is_time_all(self) -> bool:
-        """Whether the query names a time, and none of its other words is anywhere."""
+        """Whether the query names a time, and none of its other words is anywhere but in names of
+        authors: whose turns are asked for says nothing of what they are about."""
+        if not self.times:
+            return False
         text = self.query.text
         for named in self.times:
             text = text.replace(named.text, " ")
-        others = {*words.terms(text)} if self.times else set()
+        others = {*words.terms(text)}.difference(*map(words.terms, self._names))
         known = zip(self.terms, self.evidence.terms, strict=True)
-        return bool(self.times) and not any(one.events for term, one in known if term in others)
+        return not any(one.events for term, one in known if term in others)
 
     def _cosine(self, event: int | None) -> float | None:
         vector = self._vectors[event] if event is not None else None

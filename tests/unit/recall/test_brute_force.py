@@ -24,6 +24,7 @@ from plainmind.index.vector_bytes import from_blob
 from plainmind.recall import candidates, rank
 from plainmind.recall.search import Query
 from plainmind.truth.log import pinning, reader
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import Shape
@@ -119,11 +120,9 @@ class Judge:
         found = zone.to_day(query.now) - timedelta(1)
         yesterday = "yesterday" in query.text.lower()
         self.times = (zone.start_of(found), zone.end_of(found + timedelta(3))) if yesterday else ()
-        self.alone = yesterday and not any(
-            t.times(term)
-            for t in events
-            for term in self.terms & set(words.terms(query.text.replace("yesterday", "")))
-        )
+        named = [name for name in (set(words.terms(t.author)) for t in events) if name & self.terms]
+        others = set(words.terms(query.text.replace("yesterday", ""))).difference(*named)
+        self.alone = yesterday and not any(t.times(term) for t in events for term in others)
         self.relevance = {event.ref: self._relevance(event) for event in events}
         self.recency = {
             event.ref: exp(-max(0, query.now - event.time) / (14 * 86_400_000)) for event in events
@@ -324,7 +323,7 @@ def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
 def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
     said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "Ann"], k=rnd.choice([0, 1, 2, 5])))
     if rnd.random() < 0.2:
-        said = rnd.choice(["yesterday", "yesterday nowhere", f"{said} yesterday"])
+        said = rnd.choice(["yesterday", "yesterday nowhere", "Ann yesterday", f"{said} yesterday"])
     if events and rnd.random() < 0.3:
         said = rnd.choice(events).content
     known = [t.vector for t in events if t.vector is not None]
@@ -404,6 +403,31 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
             ran["pinned"] += sum(hit.pick.pinned for hit in result.hits)
             ran["hits"] += len(result.hits)
             ran["equal"] += sum(hit.pick.repeats for hit in result.hits)
+
+
+@pytest.mark.parametrize(
+    "asked, found",
+    [
+        ("yesterday", ["Ann", "Bob"]),
+        ("what did Ann do for Bob yesterday?", ["Ann", "Bob"]),
+        ("what did Bob do yesterday, nowhere?", ["Ann", "Bob"]),
+        ("what did Ann say yesterday about the harbour?", []),
+    ],
+)
+def test_a_time_is_enough_beside_names_alone(tmp_path, asked, found):
+    """Whose turns are asked for says nothing of what they are about: another known word does, and
+    then nothing of that day stands which has none of it."""
+    home = Home(str(tmp_path))
+    before, then = NOW - 9 * clock.DAY, NOW - clock.DAY
+    said = [("Ann", "the harbour is closed for Bob"), ("Bob", "sixteen boats")] * 9
+    drafts = [EventDraft(before, "user", text, {"author": name}) for name, text in said]
+    drafts += [EventDraft(then, "user", f"soup of {name}'s", {"author": name}) for name in
+               ("Ann", "Bob")]  # fmt: skip
+    Log(home).append("test/one", drafts, NOW)
+    with stores.opened(home) as index:
+        hits = stores.search(index, Query(asked, NOW), Scope(), 20, 0.2).hits
+    of_then = [hit.author for hit in hits if clock.parse(hit.timestamp) == then]
+    assert sorted(of_then) == found
 
 
 def test_all_of_that_has_happened():
