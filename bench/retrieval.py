@@ -12,15 +12,17 @@ their first event. Always n and a 95 % bootstrap interval over questions. Beside
 injected block holds: the share of the gold, memories, how many are left out for want of room, and
 how often it is empty. --save keeps what each question had; --against compares with that, question
 by question: what a change gave, and its interval. --ladder measures instead what each part of the
-ranking gives: without it, then one after another, each against the one before.
+ranking gives, and costs: without it, then one after another, each against the one before.
 """
 
 import argparse
 import math
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
+from statistics import median
 from unittest import mock
 
 import comparing
@@ -141,6 +143,7 @@ def _deep(asked: Asked) -> int:
 def _climb(asked: Asked) -> dict[str, dict]:
     """Way on a rung -> what the question had; the first rung is below all of them."""
     source, found, names = Remembering(asked), {}, ["", *RUNGS]
+    _block(asked, source)  # what is read once counts for none of the rungs
     for rung, name in enumerate(names):
         with ExitStack() as stack:
             for above in names[rung + 1 :]:
@@ -148,9 +151,13 @@ def _climb(asked: Asked) -> dict[str, dict]:
             ways = (("on", Weights()), ("off", Weights(recency=0.0)))
             for when, weights in ways if name != BLOCK_ONLY else ():
                 limits = search.Limits(_deep(asked), 0.0, weights=weights)
+                start = time.process_time()
                 hits = search.search(asked.query, source, Scope(), limits).hits
-                found[f"{name}\t{when}"] = _judge(asked, [hit.ref for hit in hits])
-            found[f"{name}\tblock"] = _block(asked, source)
+                cost = {"cost": 1000 * (time.process_time() - start)}
+                found[f"{name}\t{when}"] = _judge(asked, [hit.ref for hit in hits]) | cost
+            start = time.process_time()
+            held = _block(asked, source)
+            found[f"{name}\tblock"] = held | {"cost": 1000 * (time.process_time() - start)}
     return found
 
 
@@ -237,6 +244,11 @@ def _print_ladder(name: str, ladder: dict[str, dict[str, dict]]) -> None:
                     + (f"  {gain} [{low:.1f}, {high:.1f}]" if rung else "")
                 )
                 below = rows
+        costs = [
+            f"{rung or 'before'} {median(row['cost'] for row in rows.values()):.1f}"
+            for rung, rows in of.items()
+        ]
+        print(f"{way}, CPU ms a question once all is read, median: {', '.join(costs)}")
 
 
 def _main_rows(results: dict[str, dict]) -> dict[str, dict]:
