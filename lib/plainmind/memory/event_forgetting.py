@@ -29,6 +29,7 @@ from ..truth.log import blanking, reader
 from ..truth.log.blanking import UNFINISHED, TargetEvent
 from ..truth.log.verify import Finding
 from ..truth.log.writer import Log
+from ..truth.pages import page_facts
 from . import Memory, absence, copies, standing
 from .forgetting import clean_traces
 
@@ -236,6 +237,7 @@ class _Forgetting:
 
     def _clean_index(self) -> None:
         home, engine = self.home, self.memory.engine
+        page_facts.discard(home)
         if engine.exists(home):
             for index in self.memory.opened():
                 with index:

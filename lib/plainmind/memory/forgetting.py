@@ -17,7 +17,7 @@ from ..ground.errors import Failure, InputOutput
 from ..index import cache
 from ..index.engine import Index, Removed
 from ..index.page_reading import embedded
-from ..truth.pages import maintenance, retention
+from ..truth.pages import maintenance, page_facts, retention
 from ..truth.pages.retention import DeletedFile, Expired, Unfinished
 from . import Memory, absence
 
@@ -70,6 +70,7 @@ def _take_out(memory: Memory, going: Sequence[DeletedFile]) -> None:
     if not going:
         return
     pages = [page.parse(each.data, each.expired.path) for each in going]
+    page_facts.discard(memory.home)
     if os.path.isdir(memory.home.index):
         hashes = {cache.content_hash(text) for read in pages for text in embedded(read)}
         cache.forget(memory.home, hashes)

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_GAPS = re.compile(r"[\s_-]+")
+
 
 class LinkKey(NamedTuple):
     """A link as it is compared: the key of its last part, and those of the folders before."""
@@ -26,7 +28,7 @@ def link_key(name: str) -> str:
 
         # macOS writes names of files decomposed; accents stay, as é.md and e.md are two pages
         name = to_form("NFC", name)
-    return "-".join(re.split(r"[\s_-]+", name.strip().casefold()))
+    return "-".join(_GAPS.split(name.strip().casefold()))
 
 
 def parse_link(link: str) -> LinkKey:

@@ -119,6 +119,7 @@ def find_problems(
     mask: Callable[[str], str],
     key: bytes,
     progress: Callable[[int, int], None],
+    dry: bool = False,
 ) -> Iterator[Finding | Failure]:
     """What is wrong; a failure is of one window, and the others are looked at."""
     for one in _merge(home, chosen):
@@ -132,6 +133,7 @@ def find_problems(
                 yield failure
         if not logs and (named or one.whole):
             every = () if one.whole else named
-            yield from map(one.name, lint.find_problems(one.home, every, now, mask))
+            given = one.home, every, now, mask, progress
+            yield from map(one.name, lint.find_problems(*given, dry=dry))
             if one.whole and is_ours:
                 yield from verify.verify_pins(home)

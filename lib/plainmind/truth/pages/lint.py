@@ -6,52 +6,102 @@ refuses to know the index."""
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
-from ...formats.page import page, repairs
+from ...formats.page import likeness, page, page_images, page_links, repairs
 from ...formats.page.page import Page
-from ...ground import exchange, files
+from ...ground import exchange, file_states, files
 from ...ground.errors import Failure, NoInput, NotPermitted
 from ...ground.paths import Home
 from ...ground.zone import to_day
 from ..log.verify import Finding
-from . import maintenance, page_files, retention, skill_heads
-from .checks import registry
-from .checks.vault import ByteScan, Mask, Vault, scan
+from . import maintenance, page_facts, page_files, retention, skill_heads
+from .checks import duplicates, registry
+from .checks.vault import Vault
 from .foreign import ForeignVault
+from .page_facts import Mask, PageFacts
+from .page_files import list_entries
 from .vault_rules import VaultRules
 
 
-def find_problems(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterator[Finding]:
-    """What is wrong with these pages, or with all when none is named. `mask` hides secrets."""
-    yield from (_finding(*found) for found in _findings(home, wanted, now, mask))
+def find_problems(
+    home: Home,
+    wanted: Sequence[str],
+    now: int,
+    mask: Mask,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    *,
+    dry: bool = False,
+) -> Iterator[Finding]:
+    """What is wrong with these pages, or with all when none is named. `mask` hides secrets; `dry`:
+    nothing is kept for the next time."""
+    yield from (_finding(*found) for found in _findings(home, wanted, now, mask, progress, dry))
 
 
-def _findings(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterator[Finding]:
-    pages: dict[str, Page] = {}
-    scans: dict[str, ByteScan] = {}
-    for path in page_files.list_paths(home):
+def _findings(
+    home: Home,
+    wanted: Sequence[str],
+    now: int,
+    mask: Mask,
+    progress: Callable[[int, int], None],
+    dry: bool,
+) -> Iterator[Finding]:
+    is_kept = hasattr(mask, "values") and not isinstance(home, ForeignVault)
+    known = page_facts.KnownFacts(home if is_kept else None, mask, whole=not wanted)
+    facts: dict[str, PageFacts] = {}
+    entries = [one for place in page_files.places(home) for one in list_entries(home, place)]
+    for number, (path, entry) in enumerate(entries, 1):
         try:
-            data = page_files.read_content(home, path)
-            if not wanted or path in wanted:
-                rest = page_files.read_rest(home, path, len(data))
-                scans[path] = scan(chain([data], rest), len(data), mask)
+            state = file_states.state_of(entry.stat())
+            one = known.find(path, state)
+            if one is None:
+                progress(number, len(entries))
+                one = _read(home, path, mask)
+                known.keep(path, state, one)
+            facts[path] = one
         except (OSError, Failure) as error:
             if not wanted or path in wanted:
                 what = f"cannot be read: {files.to_failure(error).what}"
                 yield Finding(path, 1, "text", what)
-            continue
-        pages[path] = page.parse(data, path)
-    checked = [pages[path] for path in wanted or pages if path in pages]
-    vault = Vault(home, pages, checked, scans, to_day(now), whole=not wanted)
+    checked = [facts[path].page for path in wanted or facts if path in facts]
+    vault = Vault(home, facts, checked, known, to_day(now), whole=not wanted)
     checks = list(registry.load(registry.OF_PAGES))
-    for one in checked:
-        problems = chain(one.problems, *(check.find_problems(one, vault) for check in checks))
-        yield from (Finding(one.path, *problem) for problem in vault.list_wrong(one, problems))
+    for read in checked:
+        problems = chain.from_iterable(check.find_problems(read, vault) for check in checks)
+        every = chain(read.problems, facts[read.path].problems, problems)
+        yield from (Finding(read.path, *problem) for problem in vault.list_wrong(read, every))
     for check in registry.load(registry.OF_VAULTS):
         yield from check.find_findings(vault)
+    if not dry:
+        known.save()
+
+
+def _read(home: Home, path: str, mask: Mask) -> PageFacts:
+    data = page_files.read_content(home, path)
+    scanned = page_facts.scan(
+        chain([data], page_files.read_rest(home, path, len(data))), len(data), mask
+    )
+    return _extract(page.parse(data, path), scanned)
+
+
+def _extract(one: Page, scanned: page_facts.ByteScan) -> PageFacts:
+    checks = registry.load(registry.OF_ONE)
+    features = likeness.extract_features(one.body)
+    text = " ".join(one.body.split())
+    return PageFacts(
+        one._replace(body=""),
+        [problem for check in checks for problem in check.find_problems(one, scanned)],
+        page_links.find_links(one),
+        page_links.find_images(one),
+        bool(one.image) and page_images.is_shown(one, one.image),
+        scanned.is_template,
+        duplicates.count_words(one.body),
+        page_facts.digest(one.body),
+        page_facts.digest(text) if text else "",
+        likeness.sketch(features),
+    )
 
 
 def _finding(path: str, line: int, code: str, message: str) -> Finding:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 
 from ....formats.page import likeness, page_links
-from ....formats.page.page import Page
 from ...log.verify import Finding
+from ..page_facts import PageFacts
 from .vault import Vault
 
 SAYS_SOMETHING = 24  # words and pairs of neighbouring words, outside of headings, code and embeds
@@ -17,31 +17,34 @@ _SCAFFOLD = re.compile(r"^[ \t>]*#.*$|!\[\[[^\]\n]*\]\]|^[ \t>-]*\[!.*$", re.M)
 
 
 def find_findings(vault: Vault) -> Iterator[Finding]:
-    pages = {path: one for path, one in vault.pages.items() if _is_compared(one, vault)}
+    facts = {path: one for path, one in vault.facts.items() if _is_compared(one, vault)}
     named = {one.path for one in vault.checked}
-    texts = {path: " ".join(one.body.split()) for path, one in pages.items()}
     firsts: dict[str, str] = {}
-    for path, text in texts.items():
-        first = firsts.setdefault(text, path) if text else path
+    for path, one in facts.items():
+        first = firsts.setdefault(one.text, path) if one.text else path
         if first != path and (path in named or first in named):
             message = f"says word for word what {first} says; remove one"
-            yield Finding(path, pages[path].body_line, "duplicate", message)
-    ours = {path: one for path, one in pages.items() if not vault.rules.is_theirs(one)}
-    words = {path: likeness.extract_features(one.body) for path, one in ours.items()}
-    sketches = {path: likeness.sketch(features) for path, features in words.items() if features}
-    for one, other in likeness.find_candidates(sketches):
-        if not (one in named or other in named) or texts[one] == texts[other]:
+            yield Finding(path, one.page.body_line, "duplicate", message)
+    is_theirs = vault.rules.is_theirs
+    sketches = {
+        path: one.sketch for path, one in facts.items() if one.sketch and not is_theirs(one.page)
+    }
+    for path, later in vault.known.find_likely(sketches):
+        if not (path in named or later in named) or facts[path].text == facts[later].text:
             continue
-        share = likeness.measure_share(words[one], words[other])
+        share = vault.find_share(facts[path], facts[later])
         if share >= likeness.ALIKE:
-            message = f"{share:.0%} of it is in {one} too; make one page of both"
-            yield Finding(other, pages[other].body_line, "near-duplicate", message)
+            message = f"{share:.0%} of it is in {path} too; make one page of both"
+            yield Finding(later, facts[later].page.body_line, "near-duplicate", message)
 
 
-def _is_compared(one: Page, vault: Vault) -> bool:
-    if not vault.rules.is_theirs(one):
+def _is_compared(facts: PageFacts, vault: Vault) -> bool:
+    if not vault.rules.is_theirs(facts.page):
         return True
-    if vault.is_template(one):
-        return False
-    prose = _SCAFFOLD.sub("", page_links.strip_code(one.body))
-    return len(likeness.extract_features(prose)) >= SAYS_SOMETHING
+    return not vault.is_template(facts.page) and facts.words >= SAYS_SOMETHING
+
+
+def count_words(body: str) -> int:
+    """Different words, and pairs of neighbouring words, of what a page says by itself."""
+    prose = _SCAFFOLD.sub("", page_links.strip_code(body))
+    return len(likeness.extract_features(prose))

@@ -6,7 +6,6 @@ image: a picture that is not there, is outside the memory folder, or is not show
 import os
 from collections.abc import Iterator
 
-from ....formats.page import page_images, page_links
 from ....formats.page.page import Page, PageProblem
 from ....ground import day, masks
 from ....ground.errors import NotPermitted
@@ -14,9 +13,9 @@ from .vault import Vault
 
 
 def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
-    theirs = vault.rules.is_theirs(one)
+    theirs, facts = vault.rules.is_theirs(one), vault.facts[one.path]
     unwritten: set[str] = set()
-    for target in page_links.find_links(one):
+    for target in facts.links:
         if vault.leads(target.name, one.path):
             continue
         folder, _, name = target.name.rpartition("/")
@@ -28,7 +27,7 @@ def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
         cure = f"{other} has that name; fix the link" if other else "make it, or fix the link"
         message = f"no page '{masks.cut(target.name, 80)}'; {cure}"
         yield PageProblem(target.line, "unwritten" if is_open else "link", message)
-    for target in page_links.find_images(one):
+    for target in facts.images:
         if not _is_there(vault, one.path, target.name):
             message = f"no file '{masks.cut(target.name, 80)}'; put it there, or fix the link"
             yield PageProblem(target.line, "image", message)
@@ -47,7 +46,7 @@ def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
     if not os.path.isfile(vault.home.path(one.image)):
         message = f"no file '{name}' in the memory folder; put it there, or remove the key"
         yield PageProblem(line, "image", message)
-    elif not page_images.is_shown(one, one.image):
+    elif not vault.facts[one.path].is_shown:
         message = f"'{name}' is not shown in the body; mem-lint --fix shows it"
         yield PageProblem(line, "image", message)
 

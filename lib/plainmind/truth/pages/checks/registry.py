@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
+#: of each page by itself: modules with `find_problems(page, scan)`
+OF_ONE = ["text", "secrets"]
+
 #: of each page, with the others at hand: modules with `find_problems(page, vault)`
-OF_PAGES = ["links", "sources", "supersession", "dates", "text", "secrets"]
+OF_PAGES = ["links", "sources", "supersession", "dates"]
 
 #: of all pages together: modules with `find_findings(vault)`
 OF_VAULTS = ["names", "duplicates", "places", "skills"]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ....formats.page.page import Page, PageProblem
-from .vault import Vault
+from ..page_facts import ByteScan
 
 
-def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
+def find_problems(one: Page, scan: ByteScan) -> Iterator[PageProblem]:
     message = "something that looks like a secret; remove it here, and change it where it is used"
-    for line in vault.scans[one.path].secrets:
+    for line in scan.secrets:
         yield PageProblem(line, "secret", message)

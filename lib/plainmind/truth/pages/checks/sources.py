@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 
-from ....formats.page import page
 from ....formats.page.page import Page, PageProblem
 from .vault import Vault
 
 
 def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
     for cited in one.sources:
-        path, _, line = cited.ref.rpartition(":")
-        content = vault.read_events(path).get(int(line))
-        if content is None:
+        digest = vault.digest_event(cited.ref)
+        if not digest:
             message = f"no event at {cited.ref}; restore the log, or remove the source"
             yield PageProblem(cited.line, "sources", message)
-        elif not page.digest_content(content).startswith(cited.digest[:12]):
+        elif not digest.startswith(cited.digest[:12]):
             cure = "run mem-lint --logs, then look at both"
             message = f"{cited.ref} says something else now; {cure}"
             yield PageProblem(cited.line, "sources", message)

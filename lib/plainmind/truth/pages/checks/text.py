@@ -11,16 +11,16 @@ from ....formats.page import page
 from ....formats.page.page import Page, PageProblem
 from ....ground.tokens import CHARACTERS
 from .. import page_files
-from .vault import Vault
+from ..page_facts import ByteScan
 
 MOST_L1, MOST_L2 = 1000, 4000  # tokens
 
 
-def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
+def find_problems(one: Page, scan: ByteScan) -> Iterator[PageProblem]:
     if one.lines and page.has_frontmatter(one.body):
         message = "a second frontmatter, which nobody reads; merge the two"
         yield PageProblem(one.body_line, "head", message)
-    tokens = ceil(len(one.body) * vault.scans[one.path].times / CHARACTERS)
+    tokens = ceil(len(one.body) * scan.times / CHARACTERS)
     most = MOST_L1 if one.tier == "L1" else MOST_L2
     if tokens > most:
         cure = f"make pages of at most {most:,}"

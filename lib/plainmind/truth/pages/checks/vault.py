@@ -1,73 +1,39 @@
 """All pages of a memory folder, and what a check asks of them: what exists, what replaces what."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
-from typing import NamedTuple
 
-from ....formats import secrets
-from ....formats.page import page
+from ....formats.page import likeness, page
 from ....formats.page.link import LinkTable, link_key, parse_link
 from ....formats.page.page import Page, PageProblem
 from ....ground.errors import Failure, NotPermitted
 from ....ground.paths import Home
 from ...log import reader
 from .. import first_seen, page_files
+from ..page_facts import KnownFacts, PageFacts
 from ..vault_rules import VaultRules
-
-Mask = Callable[[str], str]  # hides secrets
-LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
-
-
-class ByteScan(NamedTuple):
-    """What there is to say of all of a page's bytes."""
-
-    secrets: list[int]  # lines that look like one
-    times: float  # how long it is, of what is read of it
-    is_template: bool = False  # as its head says
-
-
-def scan(pieces: Iterable[bytes], read: int, mask: Mask) -> ByteScan:
-    """`pieces` are all of the page, of which the first `read` bytes are read as one."""
-    lines: dict[int, None] = {}
-    size, number, before, is_template = 0, 1, b"", False
-    for piece in pieces:
-        is_template = is_template or not size and page.is_template(piece)
-        size += len(piece)
-        data = before + piece
-        text = data.decode("utf-8", "replace")
-        if secrets.is_masked(text, mask):
-            rows = [
-                at
-                for at, row in enumerate(text.split("\n"), number)
-                if secrets.is_masked(row, mask)
-            ]
-            # one of several lines is found in the whole only
-            lines |= dict.fromkeys(rows or [number])
-        before = data[-LONGEST_SECRET:]
-        before = before[before.find(b"\n") + 1 :]
-        number += data.count(b"\n") - before.count(b"\n")
-    return ByteScan(list(lines), size / max(read, 1), is_template)
 
 
 class Vault:
-    """`pages` by path, all of them; `checked` are to be looked at, `whole` when that is all."""
+    """`facts` of all pages, by path; `checked` are to be looked at, `whole` when that is all."""
 
     def __init__(
         self,
         home: Home,
-        pages: Mapping[str, Page],
+        facts: Mapping[str, PageFacts],
         checked: Sequence[Page],
-        scans: Mapping[str, ByteScan],
+        known: KnownFacts,
         today: date,
         *,
         whole: bool,
     ):
-        self.home, self.pages, self.checked = home, pages, checked
+        self.home, self.facts, self.checked = home, facts, checked
+        self.pages = {path: one.page for path, one in facts.items()}
         self.rules = VaultRules(home)
-        self.scans, self.today, self.whole = scans, today, whole
-        self._events: dict[str, dict[int, str]] = {}
+        self.known, self.today, self.whole = known, today, whole
 
     @cached_property
     def links(self) -> LinkTable:
@@ -109,12 +75,11 @@ class Vault:
         return self.rules.is_foreign
 
     def is_template(self, one: Page) -> bool:
-        scan = self.scans.get(one.path)
-        return self.rules.is_template(one, bool(scan and scan.is_template))
+        return self.rules.is_template(one, self.facts[one.path].is_template)
 
     def list_wrong(self, one: Page, problems: Iterable[PageProblem]) -> list[PageProblem]:
         """The problems of a page that are some by its owner's rules."""
-        return self.rules.list_wrong(one, problems, self.scans[one.path].is_template)
+        return self.rules.list_wrong(one, problems, self.facts[one.path].is_template)
 
     def find(self, name: str, source: str) -> str:
         """The path of the page that a link in the page at `source` means; '' for none."""
@@ -138,16 +103,32 @@ class Vault:
         """How long retention has known the pages."""
         return first_seen.load(self.home)
 
-    def read_events(self, path: str) -> dict[int, str]:
-        """What the events of a window say, by line; nothing when it cannot be read."""
-        if path not in self._events:
+    def digest_event(self, ref: str) -> str:
+        """page.digest_content of what an event says; '' when there is none at this line."""
+        digest = self.known.find_cited(ref)
+        if digest is None:
+            path, _, number = ref.rpartition(":")
+            digest, line = "", int(number)
+            with suppress(Failure):
+                window = reader.read_part(self.home, path, line, line)
+                for raw in window.blocks():
+                    if raw.line == line:
+                        digest = page.digest_content(window.event(raw).content)
+            self.known.keep_cited(ref, digest)
+        return digest
+
+    def find_share(self, one: PageFacts, other: PageFacts) -> float:
+        """likeness.measure_share of two bodies, which are read again; 0 when one is gone, or
+        changed meanwhile."""
+        share = self.known.find_share(one, other)
+        if share is None:
             try:
-                window = reader.read_window(self.home, path)
-                blocks = window.blocks()
-                self._events[path] = {raw.line: window.event(raw).content for raw in blocks}
-            except Failure:
-                self._events[path] = {}
-        return self._events[path]
+                bodies = [page_files.read_page(self.home, it.page.path).body for it in (one, other)]
+            except (OSError, Failure):
+                return 0.0
+            share = likeness.measure_share(*map(likeness.extract_features, bodies))
+            self.known.keep_share(one, other, share)
+        return share
 
     def is_file(self, path: str) -> bool:
         """Whether there is such a file in the memory folder."""
