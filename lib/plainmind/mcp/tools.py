@@ -187,10 +187,10 @@ def _list_log(
             contexts = overview.list_contexts(home, context)
             yield from (one.record(overview.CONTEXT_KEYS) for one in contexts)
         return
-    first, selects = overview.select(since, until, given.role)
+    first, last, selects = overview.select(since, until, given.role)
     most = 20 if given.n is None and since is None else given.n
     sizes = overview.list_sizes(home, context)
-    for event in overview.read_latest(home, sizes, most, first, selects):
+    for event in overview.read_latest(home, sizes, most, first, selects, last):
         yield event.record()
 
 

@@ -5,8 +5,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from heapq import nlargest
-from itertools import islice
+from itertools import accumulate, islice
 from stat import S_ISREG
 from typing import Any, NamedTuple
 
@@ -17,12 +18,12 @@ from ...ground.errors import BadData, NoInput
 from ...ground.paths import Home, is_within
 from ...ground.zone import last_instant, to_local
 from . import reader
+from .window_notes import WindowNote, WindowNotes, list_times, take_note
 
 PAUSE = 0.25  # seconds between two looks at logs that are followed
 LONGEST = 160  # characters of an event's words on a line
 _FIRST = 4096  # bytes of the first look at the end of a window
 _HEADER = b"\n## "  # no line of a body begins so
-_TIMES = re.compile(rb"^## (\S+) ", re.M)
 
 Selects = Callable[[events.RawEvent], bool]
 Summarize = Callable[[Home, str], "Summary"]
@@ -74,6 +75,9 @@ def list_contexts(
 ) -> list[Summary]:
     """The contexts, or those of a surface, the one that changed last first. `summarize` may know
     windows from before; with `complain`, a folder that cannot be read is left out."""
+    if summarize is None:
+        with WindowNotes(home) as notes:
+            return list_contexts(home, wanted, partial(_summarize, notes), complain)
     found = []
     for context in home.list_contexts(wanted):
         try:
@@ -92,10 +96,13 @@ def list_contexts(
 
 def list_windows(home: Home, context: str, summarize: Summarize | None = None) -> list[Summary]:
     """The windows of a context, newest first, without those that were removed meanwhile."""
+    if summarize is None:
+        with WindowNotes(home) as notes:
+            return list_windows(home, context, partial(_summarize, notes))
     found = []
     for name in reversed(home.list_windows(context)):
         with suppress(FileNotFoundError):
-            found.append((summarize or summarize_window)(home, f"logs/{context}/{name}"))
+            found.append(summarize(home, f"logs/{context}/{name}"))
     return found
 
 
@@ -113,18 +120,20 @@ def describe_missing(home: Home, wanted: str | None) -> str:
 
 
 def summarize_window(home: Home, path: str) -> Summary:
-    data = files.read(home.path(path))
-    context = reader.context_of(path)
-    if b'{"torn":[' in data:  # a torn header among the others is not an event
-        blocks = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)]
-        count, last = len(blocks), blocks[-1] if blocks else None
-    else:
-        count, last, end = data.count(_HEADER), None, len(data)
-        while (at := data.rfind(_HEADER, 0, end)) >= 0 and not last:
-            found = events.scan(data[at + 1 :], data.count(b"\n", 0, at + 1) + 1)
-            last = found[0] if isinstance(found[0], events.RawEvent) else None
-            count, end = count - (last is None), at
-    return Summary(path, context, 1, count, last and events.decode(last, path, context))
+    return _summarize_noted(take_note(files.read(home.path(path))), home, path)
+
+
+def _summarize(notes: WindowNotes, home: Home, path: str) -> Summary:
+    return _summarize_noted(notes.read(path), home, path)
+
+
+def _summarize_noted(note: WindowNote, home: Home, path: str) -> Summary:
+    context, last = reader.context_of(path), None
+    if note.offset >= 0:
+        found = events.scan(files.read(home.path(path), note.offset), note.line)
+        if found and isinstance(found[0], events.RawEvent):
+            last = events.decode(found[0], path, context)
+    return Summary(path, context, 1, note.events, last)
 
 
 def find_start(path: str) -> str:
@@ -143,24 +152,40 @@ def row_of_event(event: events.Event) -> str:
     return f"{event.ref}: {_told(event.timestamp)} {_words(event)}"
 
 
-def select(since: int | None, until: int | None, role: str | None) -> tuple[str, Selects]:
-    """From which timestamp on ('' is any), and which events, are of a role (None is any) between
-    two instants."""
+def select(since: int | None, until: int | None, role: str | None) -> tuple[str, str, Selects]:
+    """From which timestamp on, and up to which one ('' and '~' are any), and which events, are of a
+    role (None is any) between two instants."""
     first = "" if since is None else clock.to_text(since)
     last = "~" if until is None else clock.to_text(until)
-    return first, lambda one: first <= one.timestamp <= last and role in (None, one.role)
+    return first, last, lambda one: first <= one.timestamp <= last and role in (None, one.role)
 
 
 def read_latest(
-    home: Home, sizes: dict[str, int], count: int | None, since: str, selects: Selects
+    home: Home,
+    sizes: dict[str, int],
+    count: int | None,
+    since: str,
+    selects: Selects,
+    until: str = "~",
 ) -> list[events.Event]:
     """The last `count` events that `selects` allows, oldest first; all when it is None. `sizes` are
-    the windows to look at, and how much of each. `since` is a timestamp, or ''."""
+    the windows to look at, and how much of each; no event before `since` or after `until`, which
+    are timestamps, is allowed."""
+    with WindowNotes(home) as notes:
+        found = {path: notes.find(path, many=len(sizes)) for path in sizes}
+    known = {path: note for path, note in found.items() if note}
+    wanted = {
+        path: size
+        for path, size in sizes.items()
+        if path not in known or known[path].first <= until and since <= known[path].last
+    }
     if since:
-        found = _merge(_read_since(home, path, sizes[path], since, selects) for path in sizes)
+        latest = _merge(
+            _read_since(home, path, size, since, selects) for path, size in wanted.items()
+        )
     else:
-        found = _read_last(home, sizes, count, selects)
-    return found if count is None else found[max(0, len(found) - count) :]
+        latest = _read_last(home, wanted, known, count, selects)
+    return latest if count is None else latest[max(0, len(latest) - count) :]
 
 
 def _merge(windows: Iterable[list[events.Event]]) -> list[events.Event]:
@@ -172,38 +197,48 @@ def _merge(windows: Iterable[list[events.Event]]) -> list[events.Event]:
 def _read_since(
     home: Home, path: str, size: int, since: str, selects: Selects
 ) -> list[events.Event]:
-    data = files.read(home.path(path), 0, size)
-    first, context = since.encode(), reader.context_of(path)
-    if not any(match[1] >= first for match in _TIMES.finditer(data)):
+    data, context = files.read(home.path(path), 0, size), reader.context_of(path)
+    if not any(time >= since.encode() for time in list_times(data)):
         return []
     blocks = (entry for entry in events.scan(data) if isinstance(entry, events.RawEvent))
     return [events.decode(block, path, context) for block in blocks if selects(block)]
 
 
 def _read_last(
-    home: Home, sizes: dict[str, int], count: int | None, selects: Selects
+    home: Home,
+    sizes: dict[str, int],
+    known: dict[str, WindowNote],
+    count: int | None,
+    selects: Selects,
 ) -> list[events.Event]:
     """The last `count` of each window that can have any of the last of all."""
     ends = []
     for path, size in sizes.items():
-        last = next(filter(selects, _read_back(home.path(path), size)), None)
-        if last:
+        if note := known.get(path):
+            ends.append((note.last, path))
+        elif last := next(filter(selects, _read_back(home.path(path), size)), None):
             ends.append((last.timestamp, path))
     windows: list[list[events.Event]] = []
     times: list[str] = []  # as old as they count
     for timestamp, path in sorted(ends, reverse=True) if count != 0 else []:
         if count is not None and len(times) >= count and timestamp < nlargest(count, times)[-1]:
             break
-        full, window = home.path(path), []
-        before = files.read(full, 0, sizes[path])
-        for block in islice(filter(selects, _read_back(full, sizes[path])), count):
-            line = before.count(b"\n", 0, block.offset) + 1
-            block = block._replace(line=line, end_line=line + block.end_line - block.line)
-            window.append(events.decode(block, path, reader.context_of(path)))
-            timestamp = min(timestamp, block.timestamp)
-            times.append(timestamp)
-        windows.append(window[::-1])
+        windows.append(_read_end(home, path, sizes[path], count, selects))
+        times += accumulate((event.timestamp for event in reversed(windows[-1])), min)
     return _merge(windows)
+
+
+def _read_end(
+    home: Home, path: str, size: int, count: int | None, selects: Selects
+) -> list[events.Event]:
+    full, window = home.path(path), []
+    before: bytes | None = None
+    for block in islice(filter(selects, _read_back(full, size)), count):
+        before = files.read(full, 0, size) if before is None else before
+        line = before.count(b"\n", 0, block.offset) + 1
+        block = block._replace(line=line, end_line=line + block.end_line - block.line)
+        window.append(events.decode(block, path, reader.context_of(path)))
+    return window[::-1]
 
 
 def _read_back(full: str, size: int) -> Iterator[events.RawEvent]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.log import event as events
-from plainmind.ground import clock, files
+from plainmind.ground import clock, file_states, files
 from plainmind.ground.errors import NoInput
 from plainmind.ground.paths import Home, is_within
-from plainmind.truth.log import overview, reader
+from plainmind.truth.log import overview, reader, window_notes
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT
 
@@ -68,10 +68,21 @@ def in_order(windows):
     return [event for *_, event in sorted(keyed, key=lambda one: one[:3])]
 
 
-@given(st.integers(0, 10**6), st.integers(0, 25), st.integers(0, 9))
-def test_what_there_is_and_what_was_last(tmp_path_factory, seed, count, most):
+@given(st.integers(0, 10**6), st.integers(0, 25), st.integers(0, 9), st.booleans())
+def test_what_there_is_and_what_was_last(tmp_path_factory, seed, count, most, noted):
+    """Also with what was noted of windows before some of them grew."""
     home, rnd = Home(str(tmp_path_factory.mktemp("home"))), random.Random(seed)
-    fill(home, rnd, count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window_notes, "LEAST", 0 if noted else 10**6)
+        patch.setattr(file_states, "UNSETTLED", -(10**12))
+        fill(home, rnd, count)
+        overview.list_contexts(home, None)
+        fill(home, rnd, rnd.choice([0, 3]))
+        for _ in range(1 + noted):
+            check_what_there_is(home, rnd, most)
+
+
+def check_what_there_is(home, rnd, most):
     everything = read_all(home)
     shown = overview.list_contexts(home, None)
     assert [one.time for one in shown] == sorted((one.time for one in shown), reverse=True)
@@ -101,6 +112,12 @@ def test_what_there_is_and_what_was_last(tmp_path_factory, seed, count, most):
     allows = lambda block: selects(block) and block.timestamp >= since
     assert overview.read_latest(home, sizes, None, since, allows) == in_order(late)
     assert overview.read_latest(home, sizes, 3, since, allows) == in_order(late)[-3:]
+    early = [[event for event in all if event.timestamp <= since] for all in chosen.values()]
+    allows = lambda block: selects(block) and block.timestamp <= since
+    assert (
+        overview.read_latest(home, sizes, most, "", allows, since)
+        == in_order(early)[max(0, sum(map(len, early)) - most) :]
+    )
 
 
 @given(st.integers(0, 10**6), st.integers(0, 12), st.integers(1, 40))
@@ -178,6 +195,39 @@ def test_the_last_events_are_read_from_the_ends(tmp_path, monkeypatch):
     sizes = overview.list_sizes(home, None)
     assert len(overview.read_latest(home, sizes, 20, "", lambda block: True)) == 20
     assert sum(map(len, read)) < sum(sizes.values()) / 4
+
+
+def test_of_many_windows_those_are_read_that_changed_or_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_states, "UNSETTLED", -(10**12))
+    home, log, hour = Home(str(tmp_path)), Log(Home(str(tmp_path))), 3_600_000
+    for number in range(120):
+        at = NOW + number * hour
+        log.start_window("cli/a", at)
+        log.append("cli/a", [EventDraft(at + n, "user", "word " * 9, {}) for n in range(20)], at)
+    read: list[str] = []
+    real = files.read
+    monkeypatch.setattr(files, "read", lambda path, *a: read.append(path) or real(path, *a))
+    first = overview.list_contexts(home, None)
+    assert len({*read}) >= 120
+
+    def look(since, until, count):
+        read.clear()
+        lower, upper, selects = overview.select(since, until, None)
+        sizes = overview.list_sizes(home, None)
+        found = overview.read_latest(home, sizes, count, lower, selects, upper)
+        return len(found), len({path for path in read if path.endswith(".md")})
+
+    assert look(None, None, 30) == (30, 2)
+    assert look(NOW + 118 * hour, None, None) == (40, 2)
+    assert look(None, NOW + 5 * hour + 10, 3) == (3, 1)
+    log.append("cli/a", [EventDraft(NOW + 200 * hour, "user", "more", {})], NOW + 200 * hour)
+    assert look(NOW + 119 * hour, None, None) == (21, 1)
+    read.clear()
+    (now,) = overview.list_contexts(home, None)
+    assert now.events == first[0].events + 1 and now.last.content == "more"
+    with open(home.path("index/windows.json"), "r+b") as file:
+        file.write(b"x")  # damaged: made again
+    assert overview.list_contexts(home, None) == [now]
 
 
 def test_a_window_with_another_name_than_a_time(tmp_path):
