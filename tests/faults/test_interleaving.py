@@ -134,12 +134,12 @@ def test_the_orders_see_lines_that_are_lost(tmp_path, save, monkeypatch):
     assert any(losses(tmp_path, by_replacing, save, monkeypatch))
 
 
-@pytest.mark.parametrize("broken", ["_put_back", "_is_still"])
+@pytest.mark.parametrize("broken", ["_put_back", "is_still"])
 def test_each_look_is_needed(tmp_path, broken, monkeypatch):
     """What collided is not given back; nobody looks whether there was anything."""
     instead = {
         "_put_back": lambda beside, *given: os.unlink(beside),
-        "_is_still": lambda path, data: True,
+        "is_still": lambda path, data: True,
     }
     monkeypatch.setattr(exchange, broken, instead[broken])
     assert any(losses(tmp_path, by_exchange, by_rename, monkeypatch))

@@ -62,7 +62,7 @@ def edit(
         if attempt:
             clock.sleep(PAUSE)
         old = _read(path)
-        if not _is_still(path, old):  # half of a save is nothing to look for a line in
+        if not is_still(path, old):  # half of a save is nothing to look for a line in
             continue
         new = change(old)
         if new == old:
@@ -113,7 +113,7 @@ def remove(path: str, old: bytes) -> bool:
     It gets another name first, and what came out is looked at. A process that is killed meanwhile
     leaves a file that `recover` understands. The path is real, but may be a link, which stays. The
     caller holds the lock of all edits."""
-    if not _is_still(path, old):
+    if not is_still(path, old):
         return False
     folder, name = os.path.split(path)
     digest = _digest(old)
@@ -121,7 +121,7 @@ def remove(path: str, old: bytes) -> bool:
     names = (os.path.join(folder, f"{stem}-{n}.{digest}-{digest}.gone") for n in itertools.count())
     away = next(name for name in names if not os.path.lexists(name))
     os.rename(path, away)
-    still = _is_still(away, old)
+    still = is_still(away, old)
     if not still:
         _give_back(away, path)
     if os.path.lexists(away):
@@ -215,7 +215,7 @@ def _stage(path: str, old: bytes, new: bytes) -> str:
 def _place(beside: str, path: str, old: bytes, new: bytes, conflicts: list[str]) -> bool:
     """Put `beside`, which holds `new`, in the place of `path` if that still holds `old`."""
     try:
-        still = _is_still(path, old)  # most saves are seen here, before the human could see ours
+        still = is_still(path, old)  # most saves are seen here, before the human could see ours
         swapped = still and swap(beside, path)
     except OSError:
         os.unlink(beside)
@@ -223,7 +223,7 @@ def _place(beside: str, path: str, old: bytes, new: bytes, conflicts: list[str])
     if not still:
         os.unlink(beside)
         return False
-    still = _is_still(beside if swapped else path, old)
+    still = is_still(beside if swapped else path, old)
     if not swapped and still:
         os.rename(beside, path)
     elif swapped and not still:
@@ -245,17 +245,17 @@ def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None
     while True:
         if os.path.islink(beside):  # what it leads to was not judged, and is not read
             swap(beside, path)
-            if _is_still(beside, placed):
+            if is_still(beside, placed):
                 os.unlink(beside)
             raise NotPermitted("a link", place=path, cure="put the file itself here")
         theirs.append(_read(beside))
         swap(beside, path)
-        if _is_still(beside, placed):
+        if is_still(beside, placed):
             break
         placed = theirs[-1]
     for _ in range(5):
         clock.sleep(SETTLING)
-        if _is_still(path, _read(path)):  # else they are saving again
+        if is_still(path, _read(path)):  # else they are saving again
             break
     for save in reversed(theirs):
         _keep(save, path, conflicts)
@@ -281,7 +281,7 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
     conflicts.append(kept)
 
 
-def _is_still(path: str, data: bytes) -> bool:
+def is_still(path: str, data: bytes) -> bool:
     """Whether a file holds `data` and nobody is about to write to it, as far as the system tells.
     Linux grants a read lease only on a file that no process has open for writing."""
     try:

@@ -33,6 +33,7 @@ from ..truth.pages import page_facts
 from . import Memory, absence, copies, standing
 from .forgetting import clean_traces
 
+HISTORY = "history"  # the code of what the repository of mem-sync keeps
 NEIGHBOURS = 3  # events on each side with which a turn may have been embedded
 
 
@@ -204,6 +205,9 @@ class _Forgetting:
                 named = ", ".join(f"'{name}'" for name in names)
                 what_stays = f"its header keeps {named}; --metadata blanks that, too"
                 yield Finding(target.path, target.block.line, "metadata", what_stays)
+            if os.path.exists(self.home.path("sync", "git", "HEAD")):
+                old = f"old commits have it: mem-sync, then mem-sync --purge {target.ref}"
+                yield Finding(target.path, target.block.line, HISTORY, old)
         yield from standing.find_replies(self.home, self.job.targets)
 
     # --- index and vectors

@@ -78,7 +78,17 @@ class Merger:
                 chosen = self._both(made, path, rule, before, one, other)
             if chosen:
                 made.tree[path] = chosen
+        self._make_room(made)
         return made
+
+    def _make_room(self, made: MergedTree) -> None:
+        """Where one has a file and the other a folder of that name, the file is kept beside it."""
+        folders = {path[:at] for path in made.tree for at, c in enumerate(path) if c == "/"}
+        for path in folders & made.tree.keys():
+            oid = made.tree.pop(path)
+            copy = self.name_copy(path, self._read(oid))
+            made.tree[copy] = oid
+            made.conflicts.append(Conflict(path, copy))
 
     def merge_file(self, path: str, base: bytes, ours: bytes, theirs: bytes) -> Merged:
         """Three versions of one file that is not a window."""

@@ -37,24 +37,22 @@ class Placement:
         self._read = merger.repository.read
 
     def list_changed(self, ours: Tree, made: MergedTree) -> list[str]:
-        """The files that are not what was merged, but for those that nobody may touch now."""
-        paths = {*ours, *made.tree}
-        return sorted(path for path in paths if self._is_due(path, ours, made))
-
-    def _is_due(self, path: str, ours: Tree, made: MergedTree) -> bool:
-        if ours.get(path) == made.tree.get(path) or path in made.altered:
-            return False
-        if self._taken and self._taken.is_away(path):
-            return False
-        return rules.find_shared(path, vectors=self._vectors) is not None
+        """The files that are not what was merged, but for those that were altered."""
+        changed = (path for path in {*ours, *made.tree} if ours.get(path) != made.tree.get(path))
+        shared = (path for path in changed if rules.find_shared(path, vectors=self._vectors))
+        return sorted(path for path in shared if path not in made.altered)
 
     def run(self, todo: Iterable[str], ours: Tree, made: MergedTree) -> dict[str, Failure | None]:
-        """Bring these files up to what was merged; what could not be, and why."""
+        """Bring these files up to what was merged; what could not be, and why. One that is away is
+        left: a folder whose disk is not there would seem to have lost all others."""
         left: dict[str, Failure | None] = {}
         forked = {fork.path for fork in made.forks}
         blanked: dict[str, list[tuple[str, bool]]] = {}
         todo = sorted(todo, key=lambda path: (path in forked, path))
         for path in todo:
+            if self._taken and self._taken.is_away(path):
+                left[path] = None
+                continue
             old, new = (self._blob(tree.get(path)) for tree in (ours, made.tree))
             try:
                 if _is_window(path):

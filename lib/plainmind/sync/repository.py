@@ -269,6 +269,16 @@ class Repository:
     def merge_base(self, one: str, other: str) -> str | None:
         return self.git.run("merge-base", one, other, codes=(0, 1)).decode().strip() or None
 
+    def find_counterpart(self, commit: str, other: str) -> str | None:
+        """The commit of another history that this one has become, by its author, time and message;
+        None where there is none, or more than one."""
+        form = "--format=%ae %at %ct %s"
+        told = self.git.run("log", "-1", form, commit)
+        rows = self.git.run("log", f"{form}%x00%H", other).split(b"\n")
+        found = [row.rpartition(b"\0") for row in rows if row]
+        same = [oid.decode() for text, _, oid in found if text == told.rstrip(b"\n")]
+        return same[0] if len(same) == 1 else None
+
     def authors_between(self, commit: str, without: Iterable[str]) -> set[str]:
         """The ids of the machines that made commits of a history which these do not have."""
         excluded = [f"^{oid}" for oid in without]

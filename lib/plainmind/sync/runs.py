@@ -73,7 +73,8 @@ def _follow(session: Any) -> syncing.Forget:
         for found in event_forgetting.forget(
             memory, session.key, refs, meta_too=meta_too, reason="", report=failed.append
         ):
-            session.say(f"{found} (taken back on another machine)")
+            if found.code != event_forgetting.HISTORY:
+                session.say(f"{found} (taken back on another machine)")
         if failed:
             raise failed[0]
 
@@ -108,7 +109,7 @@ def list_status(session: Any) -> Iterator[tuple[str, str | int]]:
         taken = snapshot.take(repository, before, vectors=vectors)
         changed = {*taken.files.items()} - {*before.items()}
         yield "changed", len(changed)
-        for path in taken.unknown:
+        for path in (*taken.unknown, *taken.links):
             yield "not shared", path
 
 

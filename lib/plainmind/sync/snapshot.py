@@ -1,35 +1,41 @@
 """What the files of a memory folder are now, as a tree: every file that goes to other machines.
 
-A file that is as it was at the last look is not read again: `sync/seen.json` knows the state of
-each and its oid, and can be deleted. Owns which files are looked at; writes nothing but that cache.
+A file that is as it was when it was committed is not read again: `sync/seen.json` knows the state
+of each and its oid, and can be deleted. An oid that no commit has counts for nothing: the run that
+saw it may have been killed before it wrote the blob. Owns which files are looked at; writes nothing
+but that cache.
 """
 
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..ground import file_states, files, regular
+from ..ground import backoff, exchange, file_states, files, regular
 from ..ground.paths import Home
 from . import rules
 from .repository import Repository, Tree
 
 SEEN = "sync/seen.json"
+SAVING = 0.05  # seconds in which an editor puts a new file in the place of one
 FEW = 5  # files that somebody may delete at once without being asked
 
 
 class FilesNow(NamedTuple):
-    """`files`: what is there. `away`: folders whose disk seems not to be there. `unreadable`: files
-    that nobody could read. `unknown`: files of a kind that no rule knows."""
+    """`files`: what is there. `away`: folders whose disk seems not to be there. `unreadable`: what
+    nobody could read, or somebody is saving. `links`: what is not looked behind. `unknown`: files
+    of a kind that no rule knows."""
 
     files: Tree
     away: list[str]
     unreadable: list[str]
+    links: list[str]
     unknown: list[str]
 
     def is_away(self, path: str) -> bool:
-        return path.split("/", 1)[0] in self.away or path in self.unreadable
+        """Whether nobody can tell what this file is now: then it is as it was."""
+        hidden = (*self.away, *self.unreadable, *self.links)
+        return any(path == one or path.startswith(f"{one}/") for one in hidden)
 
 
 def take(
@@ -45,23 +51,31 @@ def take(
     home, seen = repository.home, _load(repository.home)
     found: Tree = {}
     known: dict[str, list] = {}
-    unreadable: list[str] = []
-    unknown: list[str] = []
-    away: list[str] = []
-    there = list(_list_files(home, unknown, vectors))
+    now = FilesNow(found, [], [], [], [])
+    there = list(_list_files(home, now, vectors))
+    missing = {path for path in before if rules.find_shared(path, vectors=vectors)}
+    missing -= {path for path, _ in there}
+    if missing:  # an editor may be putting a new file in the place of one
+        backoff.sleep(SAVING)
+        there += [(path, home.path(path)) for path in missing if os.path.isfile(home.path(path))]
     for number, (path, full) in enumerate(there, 1):
         progress(number, len(there))
+        if now.links and now.is_away(path):
+            continue
         try:
             state = list(file_states.state_of(os.stat(full)))
-            if seen.get(path, [None])[:4] == state:
+            if seen.get(path) == [*state, before.get(path)]:
                 known[path] = seen[path]
-                found[path] = seen[path][4]
+                found[path] = before[path]
                 continue
             data = _read(home, path, full)
         except FileNotFoundError:
             continue
         except OSError:
-            unreadable.append(path)
+            now.unreadable.append(path)
+            continue
+        if data is None:
+            now.unreadable.append(path)
             continue
         found[path] = repository.put(data)
         known[path] = [*file_states.settle(tuple(state)), found[path]]  # type: ignore[arg-type]
@@ -72,21 +86,27 @@ def take(
         is_empty = not any(path.startswith(f"{folder}/") for path in found)
         dangling = os.path.islink(home.path(folder)) and not os.path.isdir(home.path(folder))
         if gone and (dangling or is_empty and len(gone) >= FEW and not deleted):
-            away.append(folder)
-    return FilesNow(found, away, unreadable, unknown)
+            now.away.append(folder)
+    return now
 
 
-def _read(home: Home, path: str, full: str) -> bytes:
-    """A file as a whole: one that is being appended to is waited for."""
+def _read(home: Home, path: str, full: str) -> bytes | None:
+    """A file as a whole: one that is being appended to is waited for, None for one that a person is
+    saving."""
     rule = rules.find(path)
     assert rule
     if rule.kind == rules.WINDOW:
         with files.lock(home.lock):
             return files.read(full)
-    return files.read(full)
+    data = files.read(full)
+    if rule.kind in (rules.TEXT, rules.UNION) and not exchange.is_still(full, data):
+        backoff.sleep(SAVING)
+        data = files.read(full)
+        return data if exchange.is_still(full, data) else None
+    return data
 
 
-def _list_files(home: Home, unknown: list[str], vectors: bool) -> Iterator[tuple[str, str]]:
+def _list_files(home: Home, now: FilesNow, vectors: bool) -> Iterator[tuple[str, str]]:
     """(path, full path) of what goes to other machines. A folder at the top may be a link; what is
     one below is passed over."""
     try:
@@ -96,32 +116,37 @@ def _list_files(home: Home, unknown: list[str], vectors: bool) -> Iterator[tuple
     for entry in top:
         if entry.name in rules.FOLDERS:
             if entry.is_dir():
-                yield from _walk(home, entry.name, unknown, vectors)
+                yield from _walk(home, entry.name, now, vectors)
         elif entry.is_file(follow_symlinks=False):
             if rules.find_shared(entry.name):
                 yield entry.name, entry.path
             elif rules.find(entry.name) is None and not entry.name.startswith("."):
-                unknown.append(entry.name)
+                now.unknown.append(entry.name)
+        elif entry.is_symlink() and rules.find_shared(entry.name):
+            now.links.append(entry.name)
 
 
-def _walk(home: Home, folder: str, unknown: list[str], vectors: bool) -> Iterator[tuple[str, str]]:
+def _walk(home: Home, folder: str, now: FilesNow, vectors: bool) -> Iterator[tuple[str, str]]:
     try:
         entries = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except FileNotFoundError:
+        return
+    except OSError:
+        now.unreadable.append(folder)
         return
     for entry in entries:
         path = f"{folder}/{entry.name}"
         if entry.name.startswith("."):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(home, path, unknown, vectors)
+        if entry.is_symlink():
+            now.links.append(path)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(home, path, now, vectors)
         elif entry.is_file(follow_symlinks=False):
             if rules.find_shared(path, vectors=vectors):
                 yield path, entry.path
             elif rules.find(path) is None:
-                unknown.append(path)
-        elif not entry.is_symlink() and stat.S_ISREG(entry.stat().st_mode):
-            unknown.append(path)
+                now.unknown.append(path)
 
 
 def _load(home: Home) -> dict[str, list]:

@@ -70,6 +70,7 @@ class Syncing:
         self._findings: dict[tuple[str, str], Finding] = {}
         self._failures: list[Failure] = []
         self._received: set[str] = set()
+        self._taken: snapshot.FilesNow | None = None
         self._is_rewritten = False
         self.machine = Machine()
 
@@ -125,7 +126,8 @@ class Syncing:
         else:
             message = f"{self.machine.host}: {_describe(known, tree)}"
             commit = repository.commit(tree, main, self._author(), message, self.now())
-        place = Placement(self.home, merger, self._forget, taken, vectors=options.vectors)
+        self._taken = taken
+        place = self._placement(merger)
         todo = place.list_changed(ours, made)
         if todo:
             self._move({MAIN: commit, DISK: disk or main}, refs)
@@ -178,12 +180,10 @@ class Syncing:
         if fetched is None or repository.contains(main, fetched):
             return
         is_rewritten = base is not None and not repository.contains(fetched, base)
-        if is_rewritten:
-            self._is_rewritten = True
-            what = "the remote's history was rewritten, as --purge does, and is followed"
-            self._find("sync/git", 1, "rewritten", what)
+        before = repository.merge_base(main, fetched)
+        if base and is_rewritten:
+            before = self._follow_rewriting(base, fetched) or before
         is_new = not is_rewritten and self._was_set_back(fetched, main)
-        before = base if is_rewritten else repository.merge_base(main, fetched)
         ours, theirs = repository.read_tree(main), repository.read_tree(fetched)
         own = membership.path_of(self.machine.number)
         machine = membership.take_number(repository, theirs, self.machine, renew=is_new)
@@ -200,13 +200,23 @@ class Syncing:
         if tree != theirs:
             message = f"{machine.host}: {_describe(theirs, tree)}"
             commit = repository.commit(tree, fetched, self._author(), message, self.now())
-        vectors = self.options.vectors
-        place = Placement(self.home, merger, self._forget, vectors=vectors)
+        place = self._placement(merger)
         ours = {**ours, HEADS: tree[HEADS]}
         self._move({MAIN: commit, DISK: main, BASE: fetched}, refs)
         todo = place.list_changed(ours, made)
         self._received |= set(todo)
         self._place(place, todo, ours, made, commit)
+
+    def _follow_rewriting(self, base: str, fetched: str) -> str | None:
+        """What was last merged, as it is in the remote's history since that was rewritten; None
+        where that is another history: then nothing counts as taken out there."""
+        repository = self.repository
+        found = repository.find_counterpart(base, fetched)
+        self._is_rewritten = found is not None
+        what = "was rewritten, as --purge does, and is followed" if found else "is another one: "
+        what += "" if found else "all files of both are kept"
+        self._find("sync/git", 1, "rewritten", f"the remote's history {what}")
+        return found
 
     def _was_set_back(self, fetched: str, main: str) -> bool:
         """Whether the remote has what this machine committed, and does not know."""
@@ -239,18 +249,20 @@ class Syncing:
         for conflict in place.conflicts:
             what = f"changed at the same moment; this machine's is '{conflict.copy}'"
             self._find(conflict.path, 1, "conflict", what)
-        refs = self.repository.refs()
+        repository, refs = self.repository, self.repository.refs()
         if not left:
             self._move({DISK: None}, refs)
             return
         self._failures += [failure for failure in left.values() if failure]
-        tree = self.repository.read_tree(commit)
+        tree = repository.read_tree(commit)
         for path in left:
             tree.pop(path, None)
             if path in ours:
                 tree[path] = ours[path]
+        if refs.get(DISK) and repository.read_tree(refs[DISK]) == tree:
+            return
         message = "what could not be brought to the files yet"
-        disk = self.repository.commit(tree, commit, self._author(), message, self.now())
+        disk = repository.commit(tree, commit, self._author(), message, self.now())
         self._move({DISK: disk}, refs)
 
     # --- what is sent
@@ -276,6 +288,10 @@ class Syncing:
 
     def _merger(self) -> Merger:
         return Merger(self.repository, self.machine, self.options.key, self.now())
+
+    def _placement(self, merger: Merger) -> Placement:
+        vectors = self.options.vectors
+        return Placement(self.home, merger, self._forget, self._taken, vectors=vectors)
 
     def _author(self) -> Committer:
         return Committer(f"{self.machine.host} {self.machine.number}", self.machine.id)

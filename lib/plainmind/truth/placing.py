@@ -45,7 +45,7 @@ def place(
                 exchange.remove(full, old)  # what was changed meanwhile stays
         elif not os.path.lexists(full):
             files.create(full, new)
-        elif grows and new.startswith(now := files.read(full)):
+        elif grows and new.startswith(now := files.read(full)) and now.startswith(old or b""):
             if len(new) > len(now):
                 files.append(full, new[len(now) :])
         else:

@@ -438,7 +438,7 @@ def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
     elif moment in ("before it goes", "deleted"):
         monkeypatch.setattr(forgetting, "_take_out", lambda means, going: save())
     else:  # they save while what they saved before is out of the way
-        still, rename = exchange._is_still, os.rename
+        still, rename = exchange.is_still, os.rename
 
         def renaming(one: str, other: str) -> None:
             if one == path:
@@ -450,7 +450,7 @@ def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
                 save()
             return still(name, data)
 
-        monkeypatch.setattr(exchange, "_is_still", looking)
+        monkeypatch.setattr(exchange, "is_still", looking)
         monkeypatch.setattr(os, "rename", renaming)
     gone = past.forget()
     assert gone == (["knowledge/stamps.md"] if moment == "deleted" else [])

@@ -12,18 +12,29 @@ from plainmind.sync import purging, syncing
 from plainmind.sync.repository import MAIN, Repository
 from plainmind.truth import machines as of_truth
 from plainmind.truth.log import heads, pinning, reader
+from sharing import make_machines
 
 PAGE = "knowledge/tea.md"
 
 
-@pytest.fixture
-def pair(machines):
-    """Two machines that have the same page and event."""
-    a, b = machines("alpha"), machines("beta")
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, bare):
+    """The folder of two machines that have the same page and event, and of their remote."""
+    root = str(tmp_path_factory.mktemp("begun"))
+    make = make_machines(root, shutil.copytree(bare, f"{root}/remote.git"))
+    a, b = make("alpha"), make("beta")
     a.say("one")
     a.write(PAGE, "head\nmiddle\nend\n")
     together(a, b)
-    return a, b
+    return root
+
+
+@pytest.fixture
+def pair(begun, tmp_path, machines):
+    """These two machines, for one test."""
+    shutil.rmtree(tmp_path / "remote.git")
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    return machines("alpha"), machines("beta")
 
 
 def together(*some) -> None:
@@ -152,6 +163,25 @@ def test_one_run_at_a_time(pair):
     a, _ = pair
     with syncing.lock(a.home), pytest.raises(Busy), syncing.lock(a.home):
         pass
+
+
+def test_what_a_killed_run_had_seen_and_not_committed_is_read_again(pair, monkeypatch):
+    from plainmind.ground import file_states
+
+    a, b = pair
+    monkeypatch.setattr(file_states, "is_settled", lambda changed: True)
+    a.say("seen, not committed")
+    commit = Repository.commit
+
+    def die(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Repository, "commit", die)
+    with pytest.raises(KeyboardInterrupt):
+        a.sync()
+    monkeypatch.setattr(Repository, "commit", commit)
+    together(a, b)
+    assert "seen, not committed" in b.texts()
 
 
 # --- set back, copied, altered
@@ -296,13 +326,90 @@ def test_a_link_in_a_folder_leads_nothing_out(pair, tmp_path):
     b.write("knowledge/sub/page.md", "text\n")
     os.makedirs(tmp_path / "outside")
     os.symlink(tmp_path / "outside", a.home.path("knowledge/sub"))
-    b.sync()
-    report = a.sync()
-    assert [failure.code for failure in report.failures] == [77]
+    together(b, a)
     assert os.listdir(tmp_path / "outside") == []
     os.unlink(a.home.path("knowledge/sub"))
+    together(a, b)
+    assert a.read("knowledge/sub/page.md") == b.read("knowledge/sub/page.md") == "text\n"
+
+
+def test_a_page_that_has_become_a_link_is_not_deleted_elsewhere(pair, tmp_path):
+    a, b = pair
+    os.rename(a.home.path(PAGE), tmp_path / "tea.md")
+    os.symlink(tmp_path / "tea.md", a.home.path(PAGE))
+    together(a, b)
+    assert b.read(PAGE) == "head\nmiddle\nend\n" and os.path.islink(a.home.path(PAGE))
+
+
+def test_a_folder_that_is_closed_is_not_deleted_elsewhere(pair, monkeypatch):
+    a, b = pair
+    a.write("knowledge/sub/page.md", "text\n")
+    together(a, b)
+    scan = os.scandir
+
+    def closed(path):
+        if str(path).endswith("knowledge/sub"):
+            raise PermissionError(13, "closed")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert codes(a.sync()) == ["unreadable"]
+    monkeypatch.undo()
+    b.sync()
+    assert b.read("knowledge/sub/page.md") == "text\n"
+
+
+def test_an_editor_that_takes_a_file_away_for_a_moment_deletes_nothing(pair, monkeypatch):
+    from plainmind.ground import backoff
+
+    a, b = pair
+    os.rename(a.home.path(PAGE), a.home.path("tea"))
+    back = lambda seconds: (
+        os.path.exists(a.home.path("tea")) and os.rename(a.home.path("tea"), a.home.path(PAGE))
+    )
+    monkeypatch.setattr(backoff, "sleep", back)
+    together(a, b)
+    assert b.read(PAGE) == "head\nmiddle\nend\n"
+
+
+@pytest.mark.skipif(not hasattr(__import__("fcntl"), "F_SETLEASE"), reason="Linux tells who writes")
+def test_half_of_a_save_is_not_shared(pair):
+    a, b = pair
+    with open(a.home.path(PAGE), "w") as file:
+        file.write("half of ")
+        file.flush()
+        assert codes(a.sync()) == ["unreadable"]
+        b.sync()
+        assert b.read(PAGE) == "head\nmiddle\nend\n"
+        file.write("a save\n")
+    together(a, b)
+    assert b.read(PAGE) == "half of a save\n"
+
+
+def test_a_remote_that_was_made_again_takes_nothing_away(pair, remote):
+    """The other machine, which had not seen all, was the first to push to it."""
+    a, b = pair
+    a.write("knowledge/new.md", "only here\n")
     a.sync()
-    assert a.read("knowledge/sub/page.md") == "text\n"
+    shutil.rmtree(remote)
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", remote], check=True)
+    b.say("first")
+    b.sync()
+    assert "rewritten" in codes(a.sync())
+    together(a, b)
+    assert b.read("knowledge/new.md") == "only here\n" and "first" in a.texts()
+    assert a.files() == b.files()
+
+
+def test_a_file_where_another_has_a_folder(pair):
+    a, b = pair
+    a.write("raw/notes/x", "a file\n")
+    b.write("raw/notes/x/y.md", "in a folder\n")
+    a.sync()
+    assert codes(b.sync()) == ["conflict"]
+    together(a, b)
+    assert a.files() == b.files() and a.read("raw/notes/x/y.md") == "in a folder\n"
+    assert b"a file\n" in a.files().values()
 
 
 # --- away, and deleted
@@ -313,11 +420,17 @@ def test_a_folder_that_is_empty_is_taken_for_a_disk_that_is_away(pair):
     for number in range(6):
         a.write(f"knowledge/{number}.md", f"{number}\n")
     together(a, b)
-    shutil.rmtree(a.home.path("knowledge"))
+    away = a.home.path("away")
+    os.rename(a.home.path("knowledge"), away)
     assert codes(a.sync()) == ["away"]
-    together(b)
+    b.write(PAGE, "changed meanwhile\n")
+    together(b, a)
     assert len(os.listdir(b.home.path("knowledge"))) == 7
-    assert not os.path.exists(a.home.path("knowledge"))
+    assert not os.path.exists(a.home.path("knowledge"))  # no file is put where the disk will be
+    os.rename(away, a.home.path("knowledge"))
+    assert codes(a.sync()) == [] and a.read(PAGE) == "changed meanwhile\n"
+    assert a.files() == b.files()
+    shutil.rmtree(a.home.path("knowledge"))
     assert codes(a.sync(deleted=True)) == []
     b.sync()
     assert not os.path.isdir(b.home.path("knowledge")) or not os.listdir(b.home.path("knowledge"))

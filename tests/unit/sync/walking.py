@@ -22,6 +22,11 @@ from plainmind.truth.log.writer import Log
 CONTEXTS = ("chat/all", "cli/work", "discord-thread/7")
 PAGES = ("tea", "router", "rules")
 HOUR = 3_600_000
+#: how often each step is taken
+WEIGHTS = {
+    "say": 30, "note": 10, "edit": 10, "pin": 5, "remind": 6, "forget": 3, "new": 3, "sync": 22,
+    "offline": 5, "kill": 12, "beside": 5, "clock": 3,
+}  # fmt: skip
 
 
 class Walk:
@@ -33,15 +38,14 @@ class Walk:
         self.forgotten: set[str] = set()
         self.words: set[str] = set()  # written into pages and reminders, and never changed
         self.steps: dict[str, int] = {}
-        self.number = 0
+        self.number = self.died = 0
         for one in machines:
             one.now += self.chance.randrange(-HOUR, HOUR)
 
     def go(self, count: int) -> None:
-        names = [("say", 30), ("note", 10), ("edit", 10), ("pin", 5), ("remind", 6), ("forget", 3),
-                 ("new", 3), ("sync", 22), ("offline", 5), ("kill", 12), ("clock", 3)]  # fmt: skip
+        names = [*WEIGHTS]
         for _ in range(count):
-            (name,) = self.chance.choices([n for n, _ in names], [w for _, w in names])
+            (name,) = self.chance.choices(names, list(WEIGHTS.values()))
             self.number += 1
             self.steps[name] = self.steps.get(name, 0) + 1
             getattr(self, name)(self.chance.choice(self.machines))
@@ -112,7 +116,25 @@ class Walk:
             except BaseException:
                 os._exit(1)
             os._exit(0)
-        os.waitpid(pid, 0)
+        _, status = os.waitpid(pid, 0)
+        self.died += os.WIFSIGNALED(status)
+
+    def beside(self, one) -> None:
+        """A sync while things are said and written on the same machine."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                one.sync()
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        for _ in range(4):
+            self.say(one)
+            self.number += 1
+            self.note(one)
+            self.edit(one)
+        _, status = os.waitpid(pid, 0)
+        assert status in (0, 256)  # 1: it was busy
 
     def _any_event(self, one):
         paths = list(reader.list_windows(one.home))

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.log import event as events
+from plainmind.formats.log import window_heads
 from plainmind.ground import files
-from plainmind.ground.errors import NoInput, NotPermitted
+from plainmind.ground.errors import BadData, NoInput, NotPermitted
 from plainmind.ground.paths import Home
-from plainmind.truth.log import pinning, reader, verify
+from plainmind.truth.log import heads, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, STAMP
 
@@ -219,9 +220,28 @@ def test_edits_by_which_stores_are_judged_are_found(home, edit, key):
 
 
 def test_a_home_that_is_set_back_as_a_whole_looks_whole(home, window):
-    """T9: what SECURITY.md does not promise, as nothing outside of the home knows better."""
+    """T9, where nothing outside of the home is asked."""
     shutil.copytree(home.root, f"{home.root}-older")
     Log(home).append(CONTEXT, [EventDraft(NOW + 9, "user", "newer", {})], NOW)
     shutil.rmtree(home.root)
     os.rename(f"{home.root}-older", home.root)
     assert codes(home) == []
+
+
+def test_heads_that_were_kept_elsewhere_tell_that_it_was_set_back(home, window, tmp_path):
+    """T9, and with it nine of nine (bench/integrity.py has agmi itself make the edits)."""
+    shutil.copytree(home.root, f"{home.root}-older")
+    Log(home).append(CONTEXT, [EventDraft(NOW + 9, "user", "newer", {})], NOW)
+    Log(home).append("test/new", [EventDraft(NOW + 9, "user", "newer", {})], NOW)
+    kept = tmp_path / "heads"
+    kept.write_bytes(b"".join(map(window_heads.render, heads.read_heads(home))))
+    assert list(heads.compare(home, heads.read_kept(str(kept)))) == []
+    shutil.rmtree(home.root)
+    os.rename(f"{home.root}-older", home.root)
+    found = list(heads.compare(home, heads.read_kept(str(kept))))
+    assert [(one.path.split("/")[2], one.code) for one in found] == [
+        ("new", "rollback"), ("proof", "rollback"),
+    ]  # fmt: skip
+    kept.write_bytes(b"not heads")
+    with pytest.raises(BadData, match="no digests of windows"):
+        heads.read_kept(str(kept))
