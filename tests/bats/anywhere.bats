@@ -168,7 +168,7 @@ FORKED= # how a command starts is what these are about
 }
 
 @test "cron's bare environment" {
-  run env -i "$ROOT/bin/mem-append" --home "$MIND_HOME" --now $MIND_NOW --context discord-thread/123 --role user < /dev/null
+  run env -i "$ROOT/bin/mem-append" --home "$MIND_HOME" --now $MIND_NOW --context discord-thread/123 --role user <<< x
   [ "$status" -eq 0 ]
   [ "$output" = $WINDOW:3 ]
   env -i MIND_HOME="$MIND_HOME" "$ROOT/bin/mem-show" $WINDOW:3
@@ -295,10 +295,10 @@ os.execvp(sys.argv[1], sys.argv[1:])' "$@"
   if [ "$(id -u)" -eq 0 ]; then
     as_nobody test -r "$ROOT/.venv/bin/python" || skip "another uid cannot read this checkout"
     chmod -R a+rX "$BATS_TEST_TMPDIR" && as_nobody test -r "$MIND_HOME/$WINDOW" || skip "another uid cannot reach the test's folder"
-    run as_nobody mem-append --home "$MIND_HOME" --context note/a --role user < /dev/null
+    run as_nobody mem-append --home "$MIND_HOME" --context note/a --role user <<< x
   else
     chmod -R a-w "$MIND_HOME"
-    run mem-append --context note/a --role user < /dev/null
+    run mem-append --context note/a --role user <<< x
     chmod -R u+w "$MIND_HOME"
   fi
   [ "$status" -eq 77 ]

@@ -203,7 +203,9 @@ def _append(call: ToolCall, given: arguments.AppendArguments) -> None:
     now = call.memory.now()
     draft = EventDraft(now, given.role, given.content, meta)
     log = Log(call.memory.home, call.session.key)
-    written = log.append(check_context(given.context), [draft], now)[0]
+    context = check_context(given.context)
+    draft.check_words()
+    written = log.append(context, [draft], now)[0]
     call.emit({"ref": written.ref})
     if written.fresh:
         warning.warn(call.session, warning.find_suspects([(written.ref, draft.content)]))

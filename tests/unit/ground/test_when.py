@@ -246,7 +246,7 @@ def test_a_day_is_the_same_in_every_command(tmp_path):
             f"--timestamp={at}",
             stdin=f"tea at {at}".encode(),
         )
-    lines = run(tmp_path, "mem-append", "--context=a/b", "--role=user", f"--timestamp={day}")
+    lines = run(tmp_path, "mem-append", "--context=a/b", "--role=tool", f"--timestamp={day}")
     assert edges[0] in run(tmp_path, "mem-show", lines.strip())
     line = '{"role":"user","content":"","timestamp":"' + day + '"}'
     lines = run(tmp_path, "mem-append", "--context=a/b", "--jsonl", stdin=line.encode())

@@ -98,6 +98,8 @@ FAILING = [
     ("log", {"context": "no/such"}, ["mem-log", "no/such"]),
     ("append", {"context": "no", "role": "user", "content": ""},
      ["mem-append", "--context", "no", "--role", "user"]),
+    ("append", {"context": "a/b", "role": "user", "content": ""},
+     ["mem-append", "--context", "a/b", "--role", "user"]),
     ("note", {"type": "user", "body": KEY}, ["mem-note", "--type", "user"]),
     ("note", {"update": "no-such", "tier": "L1"}, ["mem-note", "--update", "no-such",
                                                    "--tier", "L1"]),

@@ -37,6 +37,13 @@ class EventDraft(NamedTuple):
         """What makes an event the same as another, '' when nothing does."""
         return id_of(self.meta)
 
+    def check_words(self) -> None:
+        """BadData for a message of nothing, which a pipe gives when what feeds it fails."""
+        more = self.meta.keys() - {"author", "id"}  # attachments, say
+        if self.role in ("user", "agent") and not self.content.strip() and not more:
+            cure = "give its text, or metadata that says what it was"
+            raise BadData("the message is blank", cure=cure)
+
 
 class AppendResult(NamedTuple):
     """Where an event is. Not `fresh`: its id was in the context already."""
