@@ -25,3 +25,18 @@ def hook(home, tmp_path) -> Callable[..., forks.Ended]:
         return forks.run(argv, {**known, **(env or {})}, stdin, os.getcwd())
 
     return run
+
+
+@pytest.fixture
+def imported(home) -> Callable[[str, object], str]:
+    """`imported(tool, path)`: what mem-import makes of a client's own sessions. Each field of them
+    is content, or known to have no words."""
+
+    def run(tool: str, path: object) -> str:
+        page = os.path.join(ROOT, "bin", "mem-import")
+        ended = forks.run([page, "--from", tool, str(path)], {"MIND_HOME": home.root})
+        assert ended.code == 0 and b" field " not in ended.complaints, ended.complaints.decode()
+        assert b"INJECTED" not in ended.out and b"Persistent memory" not in ended.out
+        return ended.out.decode()
+
+    return run

@@ -87,7 +87,7 @@ def given(request: str) -> list[str]:
 
 
 def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_once(
-    claude, model, command, home
+    claude, model, imported, home
 ):
     model.answer = "Noted, April 15th."
     assert claude.say(FACT) == "Noted, April 15th.\n"
@@ -115,8 +115,7 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
         assert "You are welcome." in file.read()
     # what the hooks printed stays in the client's transcript, and is not imported
     projects = os.path.join(claude.env["HOME"], ".claude", "projects")
-    found = command("mem-import", "--from", "claude", projects, home=home).decode()
-    assert QUESTION in found and "INJECTED" not in found and "Persistent memory" not in found
+    assert QUESTION in imported("claude", projects)
 
 
 def test_a_client_that_was_killed_has_said_what_it_said(claude, model):

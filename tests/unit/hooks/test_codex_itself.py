@@ -66,7 +66,7 @@ class Codex:
         return ended.stdout
 
 
-def test_a_fact_of_one_session_is_before_the_model_in_another(codex, home, tmp_path, command):
+def test_a_fact_of_one_session_is_before_the_model_in_another(codex, home, tmp_path, imported):
     say, model = codex.say, codex.model
     say(TRUSTED, FACT)
     say(TRUSTED, QUESTION)
@@ -87,8 +87,7 @@ def test_a_fact_of_one_session_is_before_the_model_in_another(codex, home, tmp_p
     (page,) = os.listdir(home.path("raw", "compaction"))
     assert "They spoke of taxes." in open(home.path("raw", "compaction", page)).read()
     sessions = str(tmp_path / ".codex" / "sessions")
-    found = command("mem-import", "--from", "codex", sessions, home=home).decode()
-    assert QUESTION in found and "INJECTED" not in found and "Persistent memory" not in found
+    assert QUESTION in imported("codex", sessions)
     assert os.path.join(ROOT, "bin", "mem-hook") in (tmp_path / ".codex" / "hooks.json").read_text()
 
 

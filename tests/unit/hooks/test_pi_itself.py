@@ -146,7 +146,7 @@ def pi(tmp_path, home, model) -> Pi:
 
 
 def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_once(
-    pi, model, hook, home, command
+    pi, model, hook, home, command, imported
 ):
     assert hook("--install", client="pi").code == 0
     sessions = os.path.join(pi.env["HOME"], ".pi", "agent", "sessions")
@@ -183,9 +183,9 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
     ]  # fmt: skip
     assert len(os.listdir(home.path("raw", "compaction"))) == 1
     # what is put into requests is in none of pi's files, and an import adds nothing
-    lines = command("mem-import", "--from", "pi", sessions, home=home)
-    assert len(lines.splitlines()) == 14 and b"INJECTED" not in lines
-    assert command("mem-append", "--jsonl", stdin=lines, home=home) == b""
+    lines = imported("pi", sessions)
+    assert len(lines.splitlines()) == 14
+    assert command("mem-append", "--jsonl", stdin=lines.encode(), home=home) == b""
 
 
 def test_a_client_that_was_killed_has_said_what_it_said(pi, model, hook):

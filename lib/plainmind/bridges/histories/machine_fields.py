@@ -29,7 +29,7 @@ BY_TOOL = {
         stop_reason stop_sequence usage container context_management toolUseResult source
         sourceToolAssistantUUID sourceToolUseID permissionMode slug thinkingMetadata agentId
         promptId entrypoint imagePasteIds forkedFrom signature tool_use_id origin commandMode caller
-        inference_geo service_tier
+        inference_geo service_tier promptSource interruptedMessageId
     """,
     # finish_details, serialization_metadata …: how an answer was made and is to be shown;
     # content_references and citations point into texts that are there or were of the web
@@ -59,11 +59,13 @@ BY_TOOL = {
         ID Timestamp Attachments
     """,
     # …_id and the rest name files, kinds and who by ids; text repeats text_entities
-    # originator, source: which program of Codex's; policies and effort: settings of a turn
+    # originator, source: which program of Codex's; policies and effort: settings of a turn;
+    # replacement_history and retained_context repeat what a compaction kept
     "codex": """
         call_id cwd originator cli_version source model_provider model effort approval_policy
         sandbox_policy git encrypted_content status model_search_state content_item_kinds message_id
         revision turn_trigger response_id multi_agent_version compaction_response_id
+        replacement_history retained_context
     """,
     # …Display…, description: a call for the screen; memoryScratchpad: what the client derived
     "gemini": """
