@@ -78,6 +78,12 @@ def list_commands(found: dict[str, list[Value]], client: str) -> list[str]:
     return sorted({run["command"] for run in runs if is_ours(run.get("command"), client)})
 
 
+def find_home(command: str) -> str:
+    """The memory folder that a command of ours names; '' for the default one."""
+    words = shlex.split(command)
+    return words[words.index("--home") + 1] if "--home" in words[:-1] else ""
+
+
 def describe(hooks: list[Hook], client: str) -> dict[str, list[Value]]:
     """The same of hooks that are to be there."""
     return {hook.event: [hook.group()] for hook in hooks}

@@ -11,6 +11,7 @@ from ..ground.errors import BadData
 from .configuration import Hook, Undo
 
 FIRST = "// Written by 'mem-hook {client} --install'; 'mem-hook {client} --uninstall' removes it.\n"
+COMMAND = "const command = "
 TEXT = """\
 import {{ existsSync }} from "node:fs";
 
@@ -43,6 +44,18 @@ def find(data: bytes, client: str) -> dict[str, Any]:
     if not text.startswith(FIRST.format(client=client)):
         raise BadData("not a file of mem-hook's", cure="move it away")
     return {"extension": text}
+
+
+def list_commands(found: dict[str, Any], client: str) -> list[str]:
+    """The command in what was found."""
+    lines = str(found.get("extension", "")).split("\n")
+    try:
+        words = json.loads(
+            next(line for line in lines if line.startswith(COMMAND))[len(COMMAND) : -1]
+        )
+        return [shlex.join(words)]
+    except (StopIteration, ValueError, TypeError, RecursionError):
+        return []
 
 
 def add(data: bytes, hooks: list[Hook], client: str, undo: Undo) -> tuple[bytes, Undo]:

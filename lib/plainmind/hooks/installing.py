@@ -9,12 +9,13 @@ import shlex
 import shutil
 import stat
 import sys
+from functools import cached_property
 from shlex import quote
 from typing import Any
 
 from ..ground import clock, exchange, files, regular, stream
 from ..ground.errors import BadData, Failure, NotPermitted
-from ..ground.paths import CHECKOUT, IS_INSTALLED, default_root, expand, find_repository
+from ..ground.paths import CHECKOUT, IS_INSTALLED, Home, default_root, expand, find_repository
 from ..truth import hook_calls
 from . import configuration, extension
 from .clients import CLIENTS
@@ -217,9 +218,23 @@ class Installation:
 
     # --- what was written down
 
+    @cached_property
+    def _homes(self) -> list[Home]:
+        """The memory folder, and those that the hooks that stand there name, which may be others:
+        what was written down is where they were installed from."""
+        try:
+            found = self.way.find(self._read(), self.client)
+        except (OSError, Failure):
+            found = {}
+        here, commands = self.session.home, self.way.list_commands(found, self.client)
+        default = default_root(self.session.env.get("XDG_DATA_HOME"))
+        roots = {configuration.find_home(command) or default for command in commands}
+        return [here, *(Home(root) for root in sorted(roots) if root != here.root)]
+
     def _find_record(self) -> dict[str, Any]:
-        value = hook_calls.read(self.session.home, RECORD).get(os.path.realpath(self.path))
-        return value if isinstance(value, dict) else {}
+        name = os.path.realpath(self.path)
+        known = (hook_calls.read(home, RECORD).get(name) for home in self._homes)
+        return next((value for value in known if isinstance(value, dict)), {})
 
     def _find_missing(self) -> list[str]:
         """The folders that are to be made for the configuration, the innermost first."""
@@ -252,16 +267,19 @@ class Installation:
 
     def _record(self, undo: Undo | None, created: bool) -> None:
         """Write down how a file's hooks are taken out; None: they are."""
-        known, name = hook_calls.read(self.session.home, RECORD), os.path.realpath(self.path)
-        known.pop(name, None)
+        name, before, made = os.path.realpath(self.path), self._find_record(), None
         if undo:
-            before = self._find_record()
             missing, earlier = self._find_missing(), before.get("folders")
             some = earlier if isinstance(earlier, list) else []  # one that was killed made them
             folders = [*missing, *(folder for folder in some if folder not in missing)]
-            made = {"created": created or bool(before.get("created")), "folders": folders}
-            known[name] = {"at": clock.to_text(self.session.now), **made, **undo._asdict()}
-        hook_calls.write(self.session.home, RECORD, known)
+            about = {"created": created or bool(before.get("created")), "folders": folders}
+            made = {"at": clock.to_text(self.session.now), **about, **undo._asdict()}
+        for home in self._homes:
+            known = hook_calls.read(home, RECORD)
+            kept = known.pop(name, None)
+            if made or kept:
+                hook_calls.write(home, RECORD, {**known, **({name: made} if made else {})})
+            made = None  # in no other one
 
 
 def _find_command() -> str:

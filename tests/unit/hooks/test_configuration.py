@@ -354,3 +354,18 @@ def test_a_configuration_that_is_no_plain_file(hook, tmp_path, kind):
     if kind not in ("a folder", "a link to nothing"):
         assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["settings.json"]
+
+
+@pytest.mark.parametrize("client", ["claude-code", "pi"])
+def test_a_removal_knows_what_another_memory_folder_wrote_down(hook, tmp_path, client):
+    there = {"claude-code": ".claude/settings.json", "pi": ".pi/agent/extensions/plainmind.js"}
+    path, other = tmp_path / there[client], {"MIND_HOME": str(tmp_path / "other home")}
+    again = {"MIND_HOME": str(tmp_path / "again")}
+    for env in (other, again):
+        assert hook("--install", client=client, env=env).code == 0
+        assert str(env["MIND_HOME"]) in path.read_text()
+    assert hook("--uninstall", client=client).code == 0
+    assert [*tmp_path.rglob("settings.json"), *tmp_path.rglob("plainmind.js")] == []
+    for known in tmp_path.rglob("hooks.json"):
+        assert known.read_text() == "{}\n"
+    assert not path.parent.exists()

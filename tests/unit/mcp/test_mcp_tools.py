@@ -314,6 +314,7 @@ LIKELY = {
     "at": st.sampled_from(["tomorrow", "9999-12-31 23:59", "0001-01-01 00:00", "x"]),
     "in": st.sampled_from(["2h", "99999999w", "x"]),
     "update": st.sampled_from([None, "shop", "no-such"]),
+    "content": st.one_of(st.sampled_from(["tea", " "]), hostile.texts),
 }
 LIKELY["until"] = LIKELY["since"]
 
