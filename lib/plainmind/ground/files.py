@@ -8,14 +8,11 @@ import errno
 import fcntl
 import itertools
 import os
-import signal
 import stat
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import regular
+from . import lock_queue, regular
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
@@ -81,8 +78,9 @@ def make_folder(path: str) -> None:
 @contextmanager
 def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
     """Hold the exclusive lock of `path`, a file nothing else is ever done with. Waits in the
-    kernel's queue, which is fair, at most `wait` seconds; then Busy. A lock file is never removed
-    or replaced: flock on a file that can be renamed away protects nothing. So may a folder be."""
+    kernel's queue, which is fair; Busy when nobody got it for `wait` seconds, and who has it does
+    nothing. A lock file is never removed or replaced: flock on a file that can be renamed away
+    protects nothing. So may a folder be."""
     if os.path.isdir(path):
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     else:
@@ -91,51 +89,18 @@ def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
     try:
         if not _flock(fd, wait):
             raise Busy(f"'{path}' is held by another process", cure="try again")
+        lock_queue.sign(fd)
         yield
     finally:
         close(fd)
 
 
-class _TimeIsUp(Exception):
-    pass
-
-
 def _flock(fd: int, wait: float) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
     except BlockingIOError:
-        if wait <= 0:
-            return False
-    if threading.current_thread() is not threading.main_thread():
-        return _flock_polling(fd, wait)
-
-    def ring(*_):
-        raise _TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, wait)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        return True
-    except _TimeIsUp:
-        return False
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _flock_polling(fd: int, wait: float) -> bool:
-    """Only the main thread may have an alarm; the others ask again."""
-    end = time.monotonic() + wait
-    while time.monotonic() < end:
-        time.sleep(0.01)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            continue
-    return False
+        return wait > 0 and lock_queue.wait(fd, wait)
+    return True
 
 
 def append(path: str, data: bytes, *, durable: bool = True) -> int:

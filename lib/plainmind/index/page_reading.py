@@ -15,7 +15,7 @@ from ..formats.page.page import Page
 from ..formats.words import Words
 from ..ground import masks
 from ..truth.pages import page_files
-from .reading import utf8
+from .reading import embedded_text, utf8
 
 PASSAGE_WORDS = 120
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -135,12 +135,6 @@ class _Cutter:
             self.passages.append((self._start, "\n".join(self._kept).strip("\n")))
             self._kept.clear()
         self._count = 0
-
-
-def embedded_text(title: str, passage: str) -> str:
-    """What is embedded of a passage: the page's title, and what it says."""
-    passage = passage.strip()
-    return f"{title}\n{passage}" if passage and not passage.startswith("#") else passage
 
 
 def embedded(read: Page) -> list[str]:

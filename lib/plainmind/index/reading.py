@@ -367,12 +367,20 @@ def changed_pages(
 
 
 def _page_files(home: Home, found: list[tuple[str, FileState]]) -> Iterator[PageFile]:
+    if not found:
+        return
     import hashlib
 
     contents = [page_content(home, path) for path, _ in found]
     for (path, state), data in zip(found, contents, strict=True):
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
         yield PageFile(path, FileState(*file_states.settle(state)), data, digest)
+
+
+def embedded_text(title: str, passage: str) -> str:
+    """What is embedded of a passage: the page's title, and what it says."""
+    passage = passage.strip()
+    return f"{title}\n{passage}" if passage and not passage.startswith("#") else passage
 
 
 def page_content(home: Home, path: str) -> bytes | None:

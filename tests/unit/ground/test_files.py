@@ -10,7 +10,7 @@ import time
 from glob import glob
 
 import pytest
-from plainmind.ground import anchored, exchange, file_states, files
+from plainmind.ground import anchored, exchange, file_states, files, lock_queue
 from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
 from scene import PATIENCE
 
@@ -689,3 +689,69 @@ def test_lines_are_counted_and_the_end_is_kept(path):
     files.append(path, b"a\nb\nc")
     lines = [files.read_tail(path, end, 2) for end in (0, 3, 4, 6, 9, 99)]
     assert lines == [(0, b""), (0, b"ld"), (1, b"d\n"), (2, b"a\n"), (3, b"\nc"), (3, b"\nc")]
+
+
+# ---- the queue
+
+
+def test_who_waits_is_not_refused_while_others_get_the_lock(holder, monkeypatch):
+    path, done = holder
+    seen = []
+
+    def sign(fd):
+        seen.append(1)
+        if len(seen) == 12:
+            done.set()
+        return b"%d 0" % len(seen)
+
+    monkeypatch.setattr(lock_queue, "_read", sign)
+    monkeypatch.setattr(lock_queue, "_works", lambda signature: False)
+    with files.lock(path, 0.02):
+        assert len(seen) >= 12
+
+
+def test_who_waits_for_one_that_works_is_not_refused_before_long(holder, monkeypatch):
+    path, done = holder
+    times, looks = 0, []
+    monkeypatch.setattr(lock_queue, "_works", lambda signature: looks.append(1) or True)
+    with pytest.raises(Busy), files.lock(path, 0.02):
+        times += 1
+    assert not times and len(looks) >= lock_queue.MOST // 2
+    monkeypatch.setattr(lock_queue, "_works", lambda signature: done.set() or True)
+    with files.lock(path, 0.02):
+        pass
+
+
+def work(path: str, held, done) -> None:
+    with files.lock(path):
+        held.set()
+        while not done.is_set():
+            pass
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no /proc")
+def test_one_that_works_is_told_from_one_that_sleeps(tmp_path, holder):
+    path, held, done = str(tmp_path / "busy"), fork.Event(), fork.Event()
+    process = fork.Process(target=work, args=(path, held, done))
+    process.start()
+    assert held.wait(30)
+    with open(path, "rb") as file, open(holder[0], "rb") as other:
+        assert lock_queue._works(lock_queue._read(file.fileno()))
+        end = time.monotonic() + PATIENCE  # it is about to sleep
+        while lock_queue._works(lock_queue._read(other.fileno())):
+            assert time.monotonic() < end
+    done.set()
+    process.join(30)
+    with files.lock(path), open(path, "rb") as file:  # this thread's own
+        assert not lock_queue._works(lock_queue._read(file.fileno()))
+    for signature in (b"", b"x", b"0 1", b"-1 1"):
+        assert not lock_queue._works(signature)
+
+
+def test_who_gave_up_does_not_get_the_lock_later(holder):
+    path, done = holder
+    with pytest.raises(Busy), files.lock(path, 0.01):
+        raise AssertionError
+    done.set()
+    with files.lock(path, 30):
+        pass

@@ -9,8 +9,7 @@ from typing import Any
 from ...ground import clock
 from .. import embedding
 from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
-from ..page_reading import embedded_text
-from ..reading import EMBEDDED
+from ..reading import EMBEDDED, embedded_text
 from . import events
 from .database import IndexDatabase, SqlConnection, checksum
 from .events import EVENT, PASSAGE

@@ -8,6 +8,7 @@ import os
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from ...formats import equality
@@ -21,6 +22,7 @@ from .database import Damaged, IndexDatabase, SqlConnection, check, checksum, up
 if TYPE_CHECKING:
     from .removal import Removal
 
+PORTION = 128  # windows that are taken in at a time
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
 EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
@@ -57,11 +59,13 @@ def catch_up(index: IndexDatabase, *, thorough: bool = False, again: Iterable[st
         listed = index.setting("folders")  # as long as there are contexts
         paths, gone, folders = reading.changed_windows(index.home, known, listed or {})
         paths += [path for path in again if path not in paths and path not in gone]
+        paths.sort(key=known.__contains__)
+        fresh = len(paths) - sum(map(known.__contains__, paths))
     else:
-        (paths, position), gone, folders, listed = grown, [], None, None
+        (paths, position), gone, folders, listed, fresh = grown, [], None, None, 0
     listing = folders != listed
     if paths or gone or listing or position != seen or pins != reading.pins_state(index.home):
-        _take_in(index, paths, gone, position, folders)
+        _take_in(index, paths, gone, position, folders, frozenset(again), fresh)
 
 
 def _take_in(
@@ -70,23 +74,46 @@ def _take_in(
     gone: Sequence[str],
     position: Mapping[str, Any],
     folders: Mapping[str, int] | None,  # when every window was looked at
+    again: AbstractSet[str],
+    fresh: int,  # windows that nobody knows, the first ones
 ) -> None:
     from .removal import Removal
 
+    removal, done = Removal(index), 0
+    while fresh - done > PORTION:
+        # a run that is killed need not take them in again; what moved, too, is not what went
+        with index.writing():
+            done = _take_in_some(index, paths, done, done + PORTION, removal)
     with index.writing():
-        removal = Removal(index)
         for path in gone:
             _forget(index, path, removal, "gone")
         if folders is not None:
             removal.keep_look(gone, folders)
-        for number, path in enumerate(paths, 1):
-            _take_in_window(index, path, removal, whole=folders is not None)
-            index.progress(number, len(paths))
+        whole = folders is not None
+        _take_in_some(index, paths, done, len(paths), removal, again, whole=whole)
         _take_in_pins(index)
         index.put_setting("journal", position)
         removal.settle()
     removal.overwrite()
     removal.tell()
+
+
+def _take_in_some(
+    index: IndexDatabase,
+    paths: Sequence[str],
+    start: int,
+    end: int,
+    removal: "Removal",
+    again: AbstractSet[str] = frozenset(),
+    *,
+    whole: bool = True,
+) -> int:
+    """Take in windows from one number to another, which is returned."""
+    for number in range(start, end):
+        path = paths[number]
+        _take_in_window(index, path, removal, whole=whole, again=path in again)
+        index.progress(number + 1, len(paths))
+    return end
 
 
 def take_in_again(index: IndexDatabase, paths: Sequence[str]) -> None:
@@ -99,11 +126,18 @@ def take_in_again(index: IndexDatabase, paths: Sequence[str]) -> None:
 
 
 def _take_in_window(
-    index: IndexDatabase, path: str, removal: "Removal | None" = None, *, whole: bool = True
+    index: IndexDatabase,
+    path: str,
+    removal: "Removal | None" = None,
+    *,
+    whole: bool = True,
+    again: bool = False,
 ) -> None:
-    """Take in the new events of a window."""
+    """Take in the new events of a window. `again`: though its file seems to be as it was."""
     row = index.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
     known = reading.WindowState(*row[1:]) if row else None
+    if known and not again and _is_as_read(index.home.path(path), known):
+        return None  # another process was faster
     read = reading.window(index.home, path, known, whole=whole)
     if read is None:
         if (there := regular.is_unreadable(index.home.path(path))) and removal:
@@ -127,6 +161,15 @@ def _take_in_window(
             removal.add_window(path, bounds(window))
     if read.events:
         _add(index, window, before, read.events)
+
+
+def _is_as_read(path: str, known: reading.WindowState) -> bool:
+    """Whether a window's file has the times that it had when all of it was read."""
+    try:
+        at = os.stat(path)
+    except OSError:
+        return False
+    return known.changed > 0 and at.st_mtime_ns + at.st_ctime_ns == known.modified + known.changed
 
 
 def _add(index: IndexDatabase, window: int, before: int, read: list[reading.NewEvent]) -> None:

@@ -4,8 +4,7 @@ of pages, passage by passage."""
 from collections.abc import Iterator, Sequence
 
 from .. import embedding
-from ..page_reading import embedded_text
-from ..reading import EMBEDDED
+from ..reading import EMBEDDED, embedded_text
 from .database import SqlConnection
 
 _ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)

@@ -21,6 +21,9 @@ from .tables import FileTables
 
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
+#: seconds for a transaction of another process to end: who writes holds the lock, and who reads is
+#: as long as a recall; on a busy machine that may be long
+BUSY = 60.0
 SECTOR = 512  # bytes, of which every page has some
 MISHAPS = 3  # errors of the machine's that are believed
 
@@ -131,7 +134,7 @@ def copied(
             address = f"file:{_quoted(path)}?mode=ro"
             with closing(sqlite3.connect(copy)) as target:
                 try:
-                    source = sqlite3.connect(address, uri=True, timeout=files.LOCK_WAIT)
+                    source = sqlite3.connect(address, uri=True, timeout=BUSY)
                     with closing(source):
                         source.backup(target)
                 except sqlite3.DatabaseError:
@@ -225,7 +228,7 @@ def _open(home: Home, path: str) -> FileTables:
     new = size == 0
     address = f"file:{_quoted(path)}?mode={'rwc' if writable else 'ro'}"
     db = sqlite3.connect(
-        address, uri=True, timeout=files.LOCK_WAIT, isolation_level=None, check_same_thread=False
+        address, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False
     )
     try:
         db.execute("PRAGMA trusted_schema = OFF")
