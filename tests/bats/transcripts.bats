@@ -15,6 +15,7 @@ play() {
 @test "mem-show" { hide_what_differs; play mem-show; }
 @test "mem-pin" { hide_what_differs; play mem-pin; }
 @test "mem-forget" { hide_what_differs; play mem-forget; }
+@test "mem-sync" { play mem-sync; }
 @test "mem-lint" { hide_what_differs; play mem-lint; }
 @test "mem-lint of pages" { hide_what_differs; play mem-lint-pages; }
 @test "mem-note" { hide_what_differs; play mem-note; }

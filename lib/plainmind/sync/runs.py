@@ -63,11 +63,14 @@ def _tell(session: Any, report: SyncReport) -> Iterator[Finding | Failure]:
 
 
 def _follow(session: Any) -> syncing.Forget:
-    """Takes back here what another machine took back, with all that was made from it."""
+    """Takes back here what another machine took back, with all that was made from it, after what a
+    run that was killed left undone."""
 
     def forget(refs: Sequence[str], meta_too: bool) -> None:
         from ..memory import Memory, event_forgetting
 
+        if not refs and not event_forgetting.is_unfinished(session.home):
+            return
         failed: list[Failure] = []
         memory = Memory.of(session)
         for found in event_forgetting.forget(
@@ -121,7 +124,7 @@ def _time_of(repository: Repository, commit: str | None) -> str:
 
 def read_heads(session: Any, say: Callable[[str], object] = len) -> list[WindowHead]:
     """The heads that the remote's last commit has. Unavailable."""
-    with _open(session) as repository:
+    with _open(session) as repository, syncing.lock(session.home):
         if not repository.remote:
             raise Misconfigured("there is no remote", cure="name a file of heads, or init a remote")
         fetched = repository.fetch(say)

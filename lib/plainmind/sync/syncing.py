@@ -77,6 +77,7 @@ class Syncing:
     def run(self) -> SyncReport:
         repository, sent = self.repository, False
         self.machine = membership.know_self(self.home)
+        self._finish_forgetting()
         remote = repository.remote
         unavailable: Unavailable | None = None
         for attempt in range(TRIES):
@@ -103,6 +104,14 @@ class Syncing:
             repository.tidy()
         found = list(self._findings.values())
         return SyncReport(found, len(self._received), sent, unavailable, self._failures)
+
+    def _finish_forgetting(self) -> None:
+        """Go on with what was being taken back when a run was killed."""
+        try:
+            if self._forget:
+                self._forget((), False)
+        except Failure as failure:
+            self._failures.append(failure)
 
     # --- what the files are
 

@@ -38,7 +38,7 @@ class Walk:
         self.forgotten: set[str] = set()
         self.words: set[str] = set()  # written into pages and reminders, and never changed
         self.steps: dict[str, int] = {}
-        self.number = self.died = 0
+        self.number = self.died = self.conflicts = 0
         for one in machines:
             one.now += self.chance.randrange(-HOUR, HOUR)
 
@@ -73,6 +73,7 @@ class Walk:
 
     def remind(self, one) -> None:
         word = f"call{self.number}"
+        self.number += 1
         self.words.add(word)
         self._save(one, "reminders.md", lambda text: text + f"- [ ] {word} (2027-01-30 09:00)\n")
 
@@ -95,7 +96,8 @@ class Walk:
         one.now += self.chance.randrange(-HOUR, HOUR)
 
     def sync(self, one) -> None:
-        one.sync()
+        codes = [found.code for found in one.sync().findings]
+        self.conflicts += codes.count("conflict")
 
     def offline(self, one) -> None:
         one.sync(offline=True)
