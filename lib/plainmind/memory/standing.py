@@ -1,12 +1,14 @@
 """Where a forgotten text still stands: who else says it, and which file holds it.
 
-Owns what is said of each place. Changes nothing: what others said is theirs.
+Owns what is said of each place. Changes nothing, but the mode of a derived file that is closed:
+what others said is theirs.
 """
 
 import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from ..formats.log import event as events
@@ -23,6 +25,7 @@ from . import Memory, absence, copies
 STANDS = "stands"  # the code of these places
 MOST = 20  # of them that are named for a text that many say
 _STAYS = "what events are found by stays"
+DERIVED = ("vectors/", "remind/seen.json")
 PAGES = ("knowledge/", "memory/", "raw/compaction/", "raw/observations/")
 
 
@@ -83,6 +86,9 @@ class Look:
             if full.startswith(index) or full == passed_over or full in cleaned:
                 continue
             path = os.path.relpath(full, root) if full.startswith(root + os.sep) else full
+            if path.startswith(DERIVED) and not (self.memory.dry or os.access(full, os.R_OK)):
+                with suppress(OSError):
+                    regular.change_mode(full, 0o600)  # it is ours
             for found in self._in_file(full, path):
                 if (found.path, found.line) not in told:
                     told.add((found.path, found.line))

@@ -198,6 +198,17 @@ def test_its_vectors_go_and_those_of_others_answer(scene):
         assert set(model) == {PATH, f"logs/test/other/{STAMP}.md"}
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_derived_file_that_is_closed_is_opened_to_be_looked_through(scene):
+    ref = scene.say("user", "the code of the safe is 4711, by the window")
+    scene.say("agent", "noted, and nothing else")
+    scene.embed()
+    for path in ("vectors/serving", scene.path("remind/seen.json", b"{}")):
+        os.chmod(scene.home.path(path), 0)
+    assert "stands" not in dict(scene.forget(ref)) and scene.failures == []
+    assert scene.holding("the code of the safe is 4711") == []
+
+
 @pytest.mark.parametrize("broken", [
     "words", "vectors", "journals", "files",
 ])  # fmt: skip

@@ -5,6 +5,7 @@ import glob
 import os
 import random
 import shutil
+from array import array
 
 import pytest
 from hypothesis import given
@@ -125,6 +126,21 @@ def test_a_copied_file_is_looked_at_whole_until_something_is_embedded(home, inde
 def list_all(home: Home) -> list[tuple[str, int]]:
     found = [os.path.join(at, n) for at, _, names in os.walk(home.root) for n in names]
     return sorted((path, os.lstat(path).st_mtime_ns) for path in found if ".codes" in path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everything")
+def test_a_file_that_may_not_be_written_is_opened(tmp_path):
+    """It is ours, and what is taken out of it has to go now."""
+    some = [array("f", [0.6, 0.8]), array("f", [0.8, 0.6])]
+    packing = vector_file.Packing.of(some)
+    token = vector_file.create(str(tmp_path), packing)
+    path = vector_file.name(str(tmp_path), token)
+    os.chmod(path, 0o400)
+    vector_file.append(path, os.path.getsize(path), packing.pack([7, 8], some).records)
+    opened = vector_file.VectorFile(path, token, 2)
+    os.chmod(path, 0)
+    vector_file.take_out(opened, [0])
+    assert list(vector_file.VectorFile(path, token, 2).ids()) == [0, 8]
 
 
 class Death(BaseException):
