@@ -15,6 +15,7 @@ from plainmind.ground.paths import Home
 from plainmind.truth.log.writer import Log
 from pool import (  # noqa: F401
     pytest_collection_modifyitems,
+    pytest_configure,
     pytest_report_teststatus,
     pytest_terminal_summary,
     pytest_xdist_make_scheduler,

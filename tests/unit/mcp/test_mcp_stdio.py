@@ -5,11 +5,7 @@ import os
 import signal
 import subprocess
 
-import anyio
 import pytest
-from mcp import ClientSession
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.shared.exceptions import MCPError
 from plainmind.ground import files
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, PATIENCE, ROOT, TIME
@@ -31,6 +27,11 @@ def environment(home, **more: str) -> dict[str, str]:
 
 def test_the_official_client_uses_all_of_it(home):
     """It holds every answer against the schema of its tool."""
+    # here, as they take each process of the pool most of a second
+    import anyio
+    from mcp import ClientSession
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+    from mcp.shared.exceptions import MCPError
 
     async def call(client, name, **arguments):
         told = await client.call_tool(name, arguments)

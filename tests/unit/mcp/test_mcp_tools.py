@@ -18,7 +18,7 @@ from plainmind import cli
 from plainmind.cli import output
 from plainmind.ground import files, masks
 from plainmind.ground.paths import Home
-from plainmind.mcp import resources, server, tools
+from plainmind.mcp import resources, tools
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT, THOROUGH, TIME
 
@@ -43,6 +43,8 @@ def filled(tmp_path_factory):
 def asked(filled, monkeypatch):
     """`ask(name, home, write, **arguments)`: a tool's answer, which keeps its schema and can be
     sent."""
+    from plainmind.mcp import server  # its SDK takes each process of the pool most of a second
+
     monkeypatch.setattr(output, "_home", None)
     monkeypatch.setattr(masks, "_ask", masks._ask)
 
@@ -362,6 +364,8 @@ CALLS = st.one_of([st.tuples(st.just(tool.name), arguments_of(tool)) for tool in
 def test_whatever_is_sent_has_an_answer_and_writes_no_more_than_it_may(
     filled, asked, tmp_path, write
 ):
+    from plainmind.mcp import server
+
     home = Home(str(tmp_path / "home"))
     shutil.copytree(filled.root, home.root)
     before = contents(home)
