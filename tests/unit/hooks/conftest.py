@@ -40,3 +40,19 @@ def imported(home) -> Callable[[str, object], str]:
         return ended.out.decode()
 
     return run
+
+
+@pytest.fixture
+def fork_hooks(forked, tmp_path) -> Callable[[], None]:
+    """`fork_hooks()`: the clients whose configuration is here call a mem-hook that is forked; that
+    the command starts from there is what another test of each is about."""
+    called = os.path.join(ROOT, "bin", "mem-hook")
+
+    def change() -> None:
+        paths = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()]
+        for path in paths:
+            text = path.read_bytes()
+            path.write_bytes(text.replace(called.encode(), f"{forked['FORKED']}/mem-hook".encode()))
+        assert paths
+
+    return change

@@ -87,8 +87,9 @@ def given(request: str) -> list[str]:
 
 
 def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_once(
-    claude, model, imported, home
+    claude, model, imported, home, fork_hooks
 ):
+    fork_hooks()
     model.answer = "Noted, April 15th."
     assert claude.say(FACT) == "Noted, April 15th.\n"
     assert "Persistent memory" in given(model.said())[0]

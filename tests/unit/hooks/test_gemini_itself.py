@@ -39,6 +39,7 @@ def gemini(tmp_path, hook, model):
     env = {
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "GEMINI_API_KEY": "none",
         "GOOGLE_GEMINI_BASE_URL": model.url, "NO_PROXY": "127.0.0.1",
+        "GEMINI_CLI_NO_RELAUNCH": "true",  # it would start itself again, with more memory
     }  # fmt: skip
 
     def start(*words: str) -> subprocess.Popen:
@@ -79,7 +80,10 @@ def logged(home) -> list[tuple[str, str]]:
     return [(one.role, one.content) for one in events]
 
 
-def test_a_fact_of_one_session_is_before_the_model_in_another(say, home, model, tmp_path, imported):
+def test_a_fact_of_one_session_is_before_the_model_in_another(
+    say, home, model, tmp_path, imported, fork_hooks
+):
+    fork_hooks()
     assert "Heard." in say(FACT)
     assert "Persistent memory" in model.said()
     say(QUESTION)

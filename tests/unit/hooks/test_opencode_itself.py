@@ -56,9 +56,12 @@ class Place:
 
     def __init__(self, folder, home, model: ModelServer, hook):
         self.home, self.model, self.work = home, model, folder / "app"
+        models = folder / "models.json"
+        models.write_text("{}")  # those of every provider, which it has with it, take 2 s of CPU
         self.env = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "OPENCODE_DISABLE_MODELS_FETCH": "1",
-    "OPENCODE_DISABLE_AUTOUPDATE": "1", "MIND_HOOK_TIMEOUT": "60",
+            "PATH": os.environ["PATH"], "HOME": str(folder), "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_MODELS_PATH": str(models),
+            "MIND_HOOK_TIMEOUT": "60",
         }  # fmt: skip
         self.work.mkdir()
         config = folder / ".config" / "opencode"
@@ -111,8 +114,9 @@ def place(tmp_path, home, hook):
 
 
 def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_once(
-    place, home, imported, tmp_path
+    place, home, imported, tmp_path, fork_hooks
 ):
+    fork_hooks()
     heard = ("agent", "Heard.")
     kept = [("user", FACT), heard, ("user", QUESTION), heard]
     with place.running() as opencode:

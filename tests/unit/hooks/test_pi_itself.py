@@ -146,9 +146,10 @@ def pi(tmp_path, home, model) -> Pi:
 
 
 def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_once(
-    pi, model, hook, home, command, imported
+    pi, model, hook, home, command, imported, fork_hooks
 ):
     assert hook("--install", client="pi").code == 0
+    fork_hooks()
     sessions = os.path.join(pi.env["HOME"], ".pi", "agent", "sessions")
     function = {"name": "bash", "arguments": json.dumps({"command": "echo April"})}
     call = {"index": 0, "id": "c1", "type": "function", "function": function}
