@@ -50,6 +50,14 @@ def empty_board(browser, tmp_path_factory):
     started.stop()
 
 
+@pytest.fixture(scope="module")
+def visitor(browser):
+    """A page that goes from one address to the next: a new one takes a second of CPU to begin."""
+    page = open_page(browser)
+    yield page
+    page.context.close()
+
+
 @pytest.fixture
 def open_at(browser):
     """`open_at(url, …)`: a page there; it ends with the test."""
@@ -101,9 +109,9 @@ def check(page, *schemes: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
-def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, board, open_at):
-    page = next(page for page in PAGES if page.name == name)
-    shown = open_at("about:blank")
+def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, board, visitor):
+    page, shown = next(page for page in PAGES if page.name == name), visitor
+    shown.complaints.clear()
     # axe is most of what these tests cost: of a page's two schemes, its parts show the other
     for path, scheme in zip(list_paths(memory, page), ("dark", "light")):
         shown.set_viewport_size(WIDE)
@@ -113,9 +121,11 @@ def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, boar
 
 
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
-def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board, open_at):
-    page = next(page for page in PAGES if page.name == name)
-    shown = open_at(empty_board.url + page.path, size=PHONE)
+def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board, visitor):
+    page, shown = next(page for page in PAGES if page.name == name), visitor
+    shown.complaints.clear()
+    shown.set_viewport_size(PHONE)
+    shown.goto(empty_board.url + page.path)
     assert check_width(shown) + shown.complaints == []
     assert shown.locator("main code").count(), "no command that makes it"
 
