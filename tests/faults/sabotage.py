@@ -10,7 +10,7 @@ import sys
 from array import array
 
 from plainmind.formats.log import event
-from plainmind.ground import exchange, files, stream
+from plainmind.ground import anchored, exchange, files, stream
 from plainmind.truth.log import writer
 from plainmind.truth.work import journal as work_journal
 
@@ -23,6 +23,7 @@ def unsynced() -> None:
 def unsynced_folders() -> None:
     """Files are synced, the folders they are in are not."""
     files.sync_with_parent = files.sync_folder = lambda path: None
+    anchored._sync = lambda folder, name: None
 
 
 def halves() -> None:

@@ -30,6 +30,8 @@ SABOTAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sabotage.py
 _LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*?)(?:\) += (-?\d+|\?).*| <unfinished \.\.\.>)?$")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DESCRIPTOR = re.compile(r"^(\d+)<([^>]*)>")
+#: a name in a folder that is open; strace tells where that is
+_IN_FOLDER = re.compile(r'\d+<([^>]*)>, "((?:[^"\\/]|\\.)(?:[^"\\]|\\.)*)"')
 
 
 def _traceable() -> bool:
@@ -103,6 +105,8 @@ def read(trace: str) -> list[Call]:
             continue
         name, arguments, result = match.groups()
         seen[name] = seen.get(name, 0) + 1
+        if name.endswith(("at", "at2")):
+            arguments = _IN_FOLDER.sub(r'"\1/\2"', arguments)
         descriptor = _DESCRIPTOR.match(arguments)
         paths = ([descriptor[2]] if descriptor else []) + _QUOTED.findall(arguments)
         done = int(result) if result and result != "?" else None
