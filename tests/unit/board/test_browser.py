@@ -74,16 +74,12 @@ def open_at(browser):
         page.context.close()
 
 
-def add(page, url: str, *html: str) -> None:
-    """At its end the page there has this too: what stands first when it is asked for first, and so
-    on."""
-    rest = iter(html)
-    last = ""
+def add(page, url: str, html: str | list[str]) -> None:
+    """At its end the page there has this too: the last of these when it is asked for."""
 
     def answer(route) -> None:
-        nonlocal last
         given = route.fetch()
-        last = next(rest, last)
+        last = html if isinstance(html, str) else html[-1]
         route.fulfill(response=given, body=given.text().replace("</main>", f"{last}</main>"))
 
     page.route(url, answer)
@@ -317,13 +313,15 @@ def draw(last: int) -> str:
 def test_charts_are_drawn_from_their_tables_and_change_in_place(board, open_at, tell_task):
     url = f"{board.url}/sessions/{tell_task.session}"
     page = open_at("about:blank")
-    add(page, url, draw(4711), draw(4711), draw(815))
+    drawn = [draw(4711)]
+    add(page, url, drawn)
     page.goto(url)
     canvas = page.locator("#days canvas")
     assert page.locator("canvas").count() == 2 and "4,711" in page.text_content("#days .u-legend")
     assert page.locator("#days details[open], #pairs details[open]").count() == 0
     assert page.locator("#pairs .u-legend .u-label").all_text_contents()[:2] == ["Done", "Failed"]
     canvas.evaluate("one => { window.drawn = one; }")
+    drawn.append(draw(815))
     tell_task("A change that brings another number")
     page.locator("#days .u-legend").get_by_text("815").wait_for()
     assert canvas.evaluate("one => one === drawn"), "drawn again"
