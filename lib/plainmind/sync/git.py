@@ -119,7 +119,7 @@ class Git:
     ) -> subprocess.Popen:  # fmt: skip
         program = shutil.which("git")
         if not program:
-            raise Misconfigured("git is not installed", cure="install git, 2.30 or later")
+            raise Misconfigured("git is not installed", cure="install git, 2.31 or later")
         return subprocess.Popen(
             [program, f"--git-dir={self.folder}", "--no-replace-objects", *arguments],
             stdin=subprocess.PIPE if asks else subprocess.DEVNULL,

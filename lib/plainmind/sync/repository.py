@@ -12,13 +12,14 @@ afterwards, all at once. A process that is killed leaves objects that nothing na
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ..ground import files
-from ..ground.errors import BadData, InputOutput, NoInput, Unavailable
+from ..ground.errors import BadData, InputOutput, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
 from .git import Git, GitFailed
 
@@ -29,6 +30,7 @@ _NEW = "refs/mind/new"  # of a commit that is being made; nothing reads it
 #: how git says that somebody else pushed first
 _LOST = ("[rejected]", "fetch first", "non-fast-forward", "stale info", "cannot lock ref",
          "failed to update ref", "incorrect old value", "reference already exists")  # fmt: skip
+OLDEST = (2, 31)  # git that takes its configuration from the environment
 MOST = 64 * 1024 * 1024  # bytes that wait to be written
 Tree = dict[str, str]  # path -> oid of its blob
 
@@ -81,11 +83,20 @@ class Repository:
         aside = f"{self.git.folder}.new"
         shutil.rmtree(aside, ignore_errors=True)
         files.make_folder(os.path.dirname(self.git.folder))
+        self._check_version()
         maker = Git(aside)
         options = ("--bare", "--quiet", "--object-format=sha1", "--initial-branch=main")
         maker.run("init", *options, "--template=", aside)
         os.rename(aside, self.git.folder)
         files.sync_folder(os.path.dirname(self.git.folder))
+
+    def _check_version(self) -> None:
+        """Misconfigured for a git to which its configuration cannot be given (git.Git)."""
+        told = self.git.run("--version").decode("utf-8", "replace")
+        match = re.search(r"(\d+)\.(\d+)", told)
+        if match and (int(match[1]), int(match[2])) < OLDEST:
+            what = f"{told.strip()} is too old"
+            raise Misconfigured(what, cure="install git {}.{} or later".format(*OLDEST))
 
     @property
     def remote(self) -> str:

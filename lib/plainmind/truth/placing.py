@@ -44,7 +44,8 @@ def place(
             if old is not None and os.path.isfile(full):
                 exchange.remove(full, old)  # what was changed meanwhile stays
         elif not os.path.lexists(full):
-            files.create(full, new)
+            runs = path.startswith("skills/") and new.startswith(b"#!")
+            files.create(full, new, 0o700 if runs else 0o600)
         elif grows and new.startswith(now := files.read(full)) and now.startswith(old or b""):
             if len(new) > len(now):
                 files.append(full, new[len(now) :])

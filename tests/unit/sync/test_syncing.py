@@ -184,6 +184,25 @@ def test_what_a_killed_run_had_seen_and_not_committed_is_read_again(pair, monkey
     assert "seen, not committed" in b.texts()
 
 
+def test_a_script_of_a_skill_can_be_run_elsewhere(pair):
+    a, b = pair
+    a.write("skills/tea/SKILL.md", "---\nname: tea\n---\n")
+    a.write("skills/tea/brew.sh", "#!/bin/sh\necho tea\n")
+    together(a, b)
+    assert os.access(b.home.path("skills/tea/brew.sh"), os.X_OK)
+    assert not os.stat(b.home.path("skills/tea/SKILL.md")).st_mode & 0o177
+
+
+def test_a_git_that_is_too_old_is_refused(home, monkeypatch):
+    from plainmind.ground.errors import Misconfigured
+    from plainmind.sync import repository
+
+    monkeypatch.setattr(repository, "OLDEST", (99, 0))
+    with pytest.raises(Misconfigured, match="is too old; install git 99.0 or later"):
+        Repository(home).create()
+    assert not Repository(home).exists
+
+
 # --- set back, copied, altered
 
 
