@@ -22,13 +22,18 @@ from .clients import CLIENTS
 from .configuration import Hook, Undo
 
 RECORD = "hooks.json"
+CALLING = ("yes", "package")
 
 
-def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
-    """--install, --uninstall or --status (session: cli.Session)."""
+def carry_out(session: Any, client: str | None, mode: str, project: bool) -> int:
+    """--install, --uninstall or --status, that of all clients without one (session: cli.Session)."""
+    if not client:
+        return _tell_all(session, project)
     one = Installation(session, client, project)
     if mode == "--status":
-        return one.tell_status()
+        record = one.find_status()
+        session.emit_table(record)
+        return 0 if record["calls"] in CALLING else 1
     changed = one.install() if mode == "--install" else one.uninstall()
     for event in changed:
         session.emit({"path": one.path, "event": event}, f"{one.path}: {event}")
@@ -40,6 +45,23 @@ def carry_out(session: Any, client: str, mode: str, project: bool) -> int:
     else:
         session.say(f"{one.path}: nothing of ours is there")
     return 0
+
+
+def _tell_all(session: Any, project: bool) -> int:
+    """A line of each client that was ever started here. The exit code: whether one calls."""
+    calling = False
+    for client in CLIENTS:
+        one = Installation(session, client, project)
+        if not os.path.isdir(one.user):
+            continue
+        try:
+            record = one.find_status()
+        except (OSError, Failure) as failure:
+            session.report(files.to_failure(failure))
+            continue
+        session.emit(record, "\t".join(record.values()))
+        calling |= record["calls"] in CALLING
+    return session.worst or (0 if calling else 1)
 
 
 class Installation:
@@ -111,7 +133,8 @@ class Installation:
         self._record(None, False)
         return [*found]
 
-    def tell_status(self) -> int:
+    def find_status(self) -> dict[str, str]:
+        """Whether the client calls us, and when it last did; what is to be done is said."""
         found = self._judge(lambda: self.way.find(self._read(), self.client))
         wanted = self.way.describe(self.hooks(), self.client)
         last = hook_calls.find_last(self.session.home, self.client)
@@ -127,9 +150,7 @@ class Installation:
         if calls == "otherwise" and not self.place.extension:
             for command in configuration.list_commands(found, self.client):
                 self.session.say(f"what stands there: {command}")
-        record = {"client": self.client, "path": self.path, "calls": calls, "last": last or "never"}
-        self.session.emit_table(record)
-        return 0 if calls in ("yes", "package") else 1
+        return {"client": self.client, "path": self.path, "calls": calls, "last": last or "never"}
 
     def tell_rest(self) -> None:
         """What is left to do, and how the client's own sessions are imported."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..formats.log import injected_blocks
-from ..ground import clock, stream
+from ..ground import clock, regular, stream
 from ..ground.errors import Failure
 from ..ground.paths import find_repository
 from ..truth import hook_calls
@@ -260,9 +260,24 @@ class HookCall:
             importing.archive_session(self.session.home, source, self.told.cwd or "/")
 
 
+def _find_project(folder: str) -> str:
+    """The repository that a folder is in; of a work tree beside it (`git worktree`), the main
+    one."""
+    top = find_repository(folder)
+    try:
+        with regular.open_file(os.path.join(top, ".git")) as file:
+            where = file.read(4096).decode("utf-8", "surrogateescape").removeprefix("gitdir:")
+    except OSError:  # a folder, as a rule
+        return top
+    main, mark, _ = os.path.normpath(os.path.join(top, where.strip())).partition("/worktrees/")
+    if not mark or "\0" in where:
+        return top
+    return main.removesuffix("/.git").removesuffix(".git")
+
+
 def _name_project(folder: str) -> str:
     """The name of the project a folder is in, as a context's id may be."""
-    name = find_repository(folder).rpartition("/")[2] if folder else ""
+    name = _find_project(folder).rpartition("/")[2] if folder else ""
     plain = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:50]
     if plain and name.isascii():
         return plain

@@ -21,7 +21,7 @@ def hook(home, tmp_path) -> Callable[..., forks.Ended]:
         words = [each for each in given if isinstance(each, str)]
         known = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MIND_HOME": home.root}
         known["MIND_HOOK_TIMEOUT"] = "60"  # a busy machine is not what is tested
-        argv = [os.path.join(ROOT, "bin", "mem-hook"), client, *words]
+        argv = [os.path.join(ROOT, "bin", "mem-hook"), *filter(None, [client]), *words]
         return forks.run(argv, {**known, **(env or {})}, stdin, os.getcwd())
 
     return run

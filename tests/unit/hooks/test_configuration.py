@@ -369,3 +369,22 @@ def test_a_removal_knows_what_another_memory_folder_wrote_down(hook, tmp_path, c
     for known in tmp_path.rglob("hooks.json"):
         assert known.read_text() == "{}\n"
     assert not path.parent.exists()
+
+
+def test_the_status_of_all_clients_at_once(hook, tmp_path):
+    assert hook("--status", client="").code == 1
+    for folder in (".codex", ".gemini", ".claude"):
+        (tmp_path / folder).mkdir()
+    assert hook("--install").code == hook("--install", client="pi").code == 0
+    (tmp_path / ".gemini" / "settings.json").write_text("{")
+    ended = hook("--status", client="")
+    told = [line.split("\t")[::2] for line in ended.out.decode().splitlines()]
+    assert told == [["claude-code", "yes"], ["codex", "no"], ["pi", "yes"]]
+    assert ended.code == 65 and b".gemini/settings.json" in ended.complaints
+    (tmp_path / ".gemini" / "settings.json").unlink()
+    ended = hook("--status", "--json", client="")
+    assert ended.code == 0 and [json.loads(line)["client"] for line in ended.out.splitlines()] == [
+        "claude-code", "codex", "gemini-cli", "pi"
+    ]  # fmt: skip
+    for words in (("--install",), ("--project", "--uninstall")):
+        assert hook(*words, client="").code == 2

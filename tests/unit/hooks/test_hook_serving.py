@@ -169,6 +169,19 @@ def test_a_folder_of_any_name_is_a_project(hook, home, tmp_path, name):
     assert logged(home, context) == [("user", FACT)] and not ended.complaints
 
 
+@pytest.mark.parametrize("where, project", [
+    ("{0}/App/.git/worktrees/fix", "app"), ("../App/.git/worktrees/fix\n", "app"),
+    ("{0}/app.git/worktrees/fix", "app"), ("../App/.git/modules/fix", "fix"), ("", "fix"),
+    ("\0/worktrees/", "fix"), ("/worktrees/x", "all"),
+])  # fmt: skip
+def test_a_work_tree_is_of_its_repository(hook, home, tmp_path, where, project):
+    tree = tmp_path / "fix"
+    (tree / "lib").mkdir(parents=True)
+    (tree / ".git").write_text(f"gitdir: {where.format(tmp_path)}")
+    hook(prompt(FACT, cwd=str(tree / "lib")))
+    assert logged(home, f"claude-code/{project}") == [("user", FACT)]
+
+
 def test_a_transcript_is_kept_when_the_setting_says_so(hook, home, tmp_path):
     (tmp_path / "s1.jsonl").write_text("{}\n")
     end = event("SessionEnd", transcript_path=str(tmp_path / "s1.jsonl"))
