@@ -23,7 +23,7 @@ _PREAMBLE = """\
 ## Persistent memory
 
 You have memory in files, which lasts from one conversation to the next. It is separate from
-AGENTS.md, which is the user's own: never write memory there.
+AGENTS.md, CLAUDE.md and their like, which are the user's own: never write memory there.
 
 {where}
 
@@ -37,7 +37,7 @@ not obvious, a decision and why), save it by editing MEMORY.md or a topic file:
 - Delete what turns out to be wrong; move what is only stale to archive/.
 - Keep MEMORY.md an index: a bullet under a ## topic, one line per fact. Details go into a topic
   file, and the bullet points to it: - [Build quirks](build.md) — sccache breaks -Werror
-- Do not store what the repository records: code, git history, AGENTS.md.{team}
+- Do not store what the repository records: code, git history, AGENTS.md and its like.{team}
 - To begin where there is no MEMORY.md yet, or to be sure that nobody's edit is lost:
   mem-resident remember {scopes} 'TEXT' && mem-resident flush"""
 _TEAM = "\n- Project memory is read by teammates: factual, professional, no secrets."

@@ -52,7 +52,7 @@ def test_order_is_preamble_global_project_local(place):
     [
         "{memory}/",
         "{project}/.pi/memory/",
-        "AGENTS.md, which is the user's own: never write memory there",
+        "AGENTS.md, CLAUDE.md and their like, which are the user's own: never write memory there",
         "update an entry rather than adding a duplicate",
         "Delete what turns out to be wrong; move what is only stale to archive/",
         "one line per fact",
