@@ -34,7 +34,8 @@ export function makeHook(client, { command = [], timeout = LONGEST } = {}, tell 
 			for (;;) {
 				const [program, ...words] = choices[0];
 				try {
-					return JSON.parse(await run(program, words, JSON.stringify(event), timeout)).context;
+					const { context } = JSON.parse(await run(program, words, JSON.stringify(event), timeout));
+					return typeof context === "string" ? context : undefined;
 				} catch (/** @type {any} */ error) {
 					if (error.code !== "ENOENT" || choices.length < 2) throw error;
 					choices.shift();

@@ -26,7 +26,7 @@ CALLING = ("yes", "package")
 
 
 def carry_out(session: Any, client: str | None, mode: str, project: bool) -> int:
-    """--install, --uninstall or --status, that of all clients without one (session: cli.Session)."""
+    """--install, --uninstall or --status, of all clients without one (session: cli.Session)."""
     if not client:
         return _tell_all(session, project)
     one = Installation(session, client, project)

@@ -382,6 +382,7 @@ FAILS = "echo 'mem-hook: not set up; run make in /x' >&2"
     (f"{FAILS}; exit 78", "mem-hook: not set up; run make in /x"),
     ("echo no JSON", "Unexpected token"),
     ("trap '' TERM; echo half; exec sleep 60", "'mem-hook' took longer than 0.3 s"),
+    ("echo null", "null"),
 ])  # fmt: skip
 def test_why_it_does_not_work_is_told_once_and_the_turn_goes_on(start, checkout, script, reason):
     if script:
@@ -394,6 +395,17 @@ def test_why_it_does_not_work_is_told_once_and_the_turn_goes_on(start, checkout,
     assert pi.told == [] and pi.request() == pi.session.messages
     pi.send("agent_end", "session_shutdown")
     assert pi.told == []
+
+
+@pytest.mark.parametrize("context", ['{"text": "x"}', "5", "[]", "true"])
+def test_what_is_no_text_is_put_nowhere(start, checkout, context):
+    checkout(f"echo '{{\"context\": {context}}}'")
+    pi = start(extension=checkout.extension)
+    (began,) = pi.send("before_agent_start", prompt="hello", systemPrompt="Be brief.")
+    assert began["systemPrompt"].startswith("Be brief.\n\nContext that is added")
+    assert began["systemPrompt"].count("\n\n") == 1
+    pi.prompt("hello")
+    assert pi.request() == pi.session.messages
 
 
 def test_without_a_screen_a_notice_goes_to_standard_error(start, checkout):
