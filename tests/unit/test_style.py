@@ -97,6 +97,7 @@ def classes_named_twice(all: list[Source]) -> Iterator[str]:
 SQL = (
     "lib/plainmind/index/rows/",
     "lib/plainmind/index/sqlite/",
+    "lib/plainmind/index/postgres/",
     "lib/plainmind/bridges/histories/database.py",
 )
 

@@ -17,6 +17,7 @@ EXTRAS = {
     "chat": ("xllamacpp",),
     "discord": ("discord", "aiohttp"),
     "google": ("google.genai",),
+    "postgres": ("psycopg",),
     "mcp": ("mcp", "mcp_types", "anyio", "pydantic"),
 }
 #: not in an extra: its package requires code that has to be compiled, and is never imported

@@ -50,6 +50,11 @@ KEYS: dict[str, Key] = {
     "embed.dimensions": _whole(768, 1, 8192, "length of the vectors asked of Google's models"),
     "embed.timeout": _number(30.0, 0.01, 3600, "seconds for one request to an embedding server"),
     "embed.retries": _whole(4, 1, 20, "attempts of one request within a run"),
+    "index.engine": _text(
+        "sqlite",
+        "what keeps the index, sqlite or the address of a PostgreSQL database, "
+        "postgresql://USER@HOST/DATABASE",
+    ),
     "recall.sim": _text(
         "hybrid",
         "whether relevance is by words and vectors or by vectors alone",
@@ -215,6 +220,7 @@ VARIABLES = {
     "OPENAI_BASE_URL": "a server that speaks OpenAI's protocol",
     "OPENAI_MODEL": "model of that server, where none is named",
     "OLLAMA_HOST": "address of Ollama (default: localhost)",
+    "PGPASSWORD": "password for the database that index.engine names, a secret",
     "BRAVE_API_KEY": "key for Brave's search, a secret",
     "BRAVE_BASE_URL": "another server that speaks its protocol",
 }

@@ -6,7 +6,15 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-def engine_in_use() -> "Engine":
-    from .sqlite import opening
+def engine_in_use(name: str = "sqlite", password: str = "") -> "Engine":
+    """By the setting index.engine, and the password that `.env` has."""
+    if name == "sqlite":
+        from .sqlite import opening
 
-    return opening
+        return opening
+    from .postgres.address import Address
+
+    address = Address.parse(name, password)
+    from .postgres.opening import PostgresEngine
+
+    return PostgresEngine(address)

@@ -40,7 +40,8 @@ class Memory(NamedTuple):
     def engine(self) -> "Engine":
         from .. import index
 
-        return index.engine_in_use()
+        password = self.env.get("PGPASSWORD")
+        return index.engine_in_use(self.settings["index.engine"], password)
 
     def opened(
         self, *, thorough: bool = False, work: str = "taking in", made: bool = False

@@ -76,6 +76,7 @@ EXPLAINED_BY = {
     "turn": "agent-turn",
     "route": "agent-turn",
     "sync": "mem-sync",
+    "index": "mem-index",
 }
 
 

@@ -2,18 +2,46 @@
 
 import importlib
 
+import postgres
 import pytest
 from plainmind import index
 
-ENGINES = {"sqlite": "plainmind.index.sqlite.opening"}
+#: with PostgreSQL in make faults; test_postgres.py has what make test looks at
+ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server."""
+    if why := postgres.why_not():
+        pytest.skip(f"no PostgreSQL here: {why}")
+    made = postgres.Server()
+    yield made
+    made.close()
+
+
+def engine_on(server):
+    """An engine that keeps each home in a schema of its own on this server."""
+    from plainmind.index.postgres.address import Address
+    from plainmind.index.postgres.opening import PostgresEngine
+
+    class EngineOfHomes(PostgresEngine):
+        def _connected(self, home):
+            self.address = Address(server.url_of(home))
+            return super()._connected(home)
+
+    return EngineOfHomes(Address(server.url()))
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request):
     """An engine, which is also the one that the product takes."""
-    chosen = importlib.import_module(ENGINES[request.param])
+    if request.param == "sqlite":
+        chosen = importlib.import_module("plainmind.index.sqlite.opening")
+    else:
+        chosen = engine_on(request.getfixturevalue("server"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "engine_in_use", lambda: chosen)
+        patch.setattr(index, "engine_in_use", lambda *given, **more: chosen)
         yield chosen
 
 

@@ -1,6 +1,7 @@
 """Random stores, a fake embedder, and what else the tests of index and recall have in common."""
 
 import random
+import shutil
 from array import array
 from collections.abc import Callable, Iterator
 from math import sqrt
@@ -82,6 +83,12 @@ def unit(rnd: random.Random, dimensions: int, topic: int = 0) -> "array[float]":
 def opened(home: Home) -> Index:
     """The index of a home, which must be sound."""
     return engine_in_use().made_in(home, home.index)
+
+
+def throw_away(home: Home) -> None:
+    """The index, whatever keeps it, and what is beside it."""
+    engine_in_use().rebuild(home)
+    shutil.rmtree(home.index, ignore_errors=True)
 
 
 def attempts(home: Home, say: Callable[[str], None]) -> Iterator[Index]:

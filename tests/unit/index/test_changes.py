@@ -1,7 +1,5 @@
 """A message that was changed is recalled as it is now, and not as it was."""
 
-import shutil
-
 import pytest
 from plainmind.formats.evidence import Scope
 from plainmind.recall.search import Query
@@ -37,7 +35,7 @@ def test_an_earlier_form_is_not_recalled_and_a_pin_of_it_is_of_what_it_says_now(
     assert {*recalled(home, "boiler")} == {last, other}
     pinning.pin(home, reader.read_event(home, old))
     assert recalled(home, "boiler serviced")[0] == last and old not in recalled(home, "Monday")
-    shutil.rmtree(home.index)
+    stores.throw_away(home)
     assert recalled(home, "Monday")[0] == last and old not in recalled(home, "Monday")
 
 

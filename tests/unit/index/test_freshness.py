@@ -167,7 +167,7 @@ class World:
                 file.write(data)
 
     def delete_index(self):
-        shutil.rmtree(self.home.index, ignore_errors=True)
+        stores.throw_away(self.home)
 
     def delete_journal(self):
         if os.path.exists(self.home.window_heads):
@@ -249,12 +249,12 @@ def test_without_the_index_nothing_is_paid_for_again_without_the_vectors_all(hom
     status = embed(first)
     assert status.pending == status.failed == 0 and first.sent
     before = answers(home, [])
-    shutil.rmtree(home.index)
+    stores.throw_away(home)
     assert answers(home, []) == before  # restored for nothing, by the recall itself
-    shutil.rmtree(home.index)
+    stores.throw_away(home)
     again = Fake()
     assert embed(again) == status and again.calls == []
-    shutil.rmtree(home.index)
+    stores.throw_away(home)
     shutil.rmtree(home.vectors)
     third = Fake()
     assert embed(third) == status and set(third.sent) == set(first.sent)

@@ -3,7 +3,6 @@ nothing else."""
 
 import os
 import random
-import shutil
 import time
 from threading import Thread
 
@@ -367,7 +366,7 @@ def test_without_the_index_no_answer_changes_and_nobody_is_asked(home):
         stores.run(index, first)
         before = answers(index)
     assert first.sent
-    shutil.rmtree(home.index)
+    stores.throw_away(home)
     with stores.opened(home) as index:
         index.model()
         assert answers(index) == before

@@ -223,7 +223,7 @@ class World:
                 os.rename(kept, path)
 
     def delete_index(self) -> None:
-        shutil.rmtree(self.home.index, ignore_errors=True)
+        stores.throw_away(self.home)
 
     def set_clock_back(self) -> None:
         self.now -= 3 * clock.DAY
@@ -453,7 +453,7 @@ def test_what_cannot_be_read_for_a_while_costs_nothing(world, monkeypatch, kind)
         patch.setattr(reading, "page_content", closed)
         os.chmod(path, 0o000)
 
-    for happen in (world.embed, lambda: shutil.rmtree(world.home.index), world.embed):
+    for happen in (world.embed, lambda: stores.throw_away(world.home), world.embed):
         with monkeypatch.context() as patch:
             close(patch)
             happen()

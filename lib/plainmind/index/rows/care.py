@@ -57,7 +57,7 @@ def _in_order(index: IndexDatabase, query: str) -> Iterator[tuple]:
     """The rows of a query by their values, sorted (which most tables are) when they are asked
     for."""
     columns = range(1, 1 + len(index.db.execute(f"{query} LIMIT 0").description))
-    yield from index.stream(f"{query} ORDER BY {', '.join(map(str, columns))}")
+    yield from index.stream(f"{query} ORDER BY {', '.join(f'{n} NULLS FIRST' for n in columns)}")
 
 
 def counts(index: IndexDatabase) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...formats.evidence import Posting
@@ -214,6 +214,15 @@ class IndexDatabase(ABC):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Its bytes, and how it keeps words and transactions."""
+
+    @abstractmethod
+    def columns(self, table: str) -> list[tuple[str, int]]:
+        """The columns of a table or a view, and the place of each in its primary key, from 1; 0 is
+        none."""
+
+    def without_indexes(self, tables: Sequence[str], but: str) -> AbstractContextManager[None]:
+        """Much is put into these tables: their indexes, `but` for one, may be made at the end."""
+        return nullcontext()
 
     def stream(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[tuple]:
         """Rows one by one, which need not be in memory at once."""

@@ -58,7 +58,9 @@ class StoredEvidence:
         for start in range(0, len(ids), AT_ONCE):
             some = ids[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"{events.EPISODES} WHERE id IN ({marks})", some).fetchall()
+            rows = self._db.execute(
+                f"{events.EPISODES} WHERE id IN ({marks}) ORDER BY id", some
+            ).fetchall()
             if len(rows) < len(some):
                 raise Damaged("its tables contradict each other")
             yield from map(events.episode, rows)

@@ -5,9 +5,8 @@ transaction all follow them, or none.
 """
 
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...formats.work.journal import Row
@@ -16,7 +15,7 @@ from ...ground.errors import BadData, Usage
 from .. import work_reading
 from ..reading import FileState
 from ..work_reading import Changed, JournalReading, JournalState
-from .database import Damaged, IndexDatabase, SqlConnection
+from .database import Damaged, IndexDatabase, SqlConnection, upsert
 
 if TYPE_CHECKING:  # rows that are up to date are read without what makes them
     from ..engine import Period
@@ -26,6 +25,7 @@ if TYPE_CHECKING:  # rows that are up to date are read without what makes them
 TRIES = 3  # to read a journal that somebody edits meanwhile
 _BULK = 1 << 20  # bytes that are new, from which on it is faster to make the table's indexes again
 _SETTING = "work"
+_AT_ONCE = 500  # ids that are looked up
 
 #: what may be asked for, and what of it is the same however the rows came about
 OURS = ("work_lines", "work_states", "work_earnings", "work_sessions", "work_checkpoints")
@@ -38,6 +38,10 @@ TABLES = tuple(
 VIEWS = tuple(
     "v_agent_performance v_experiment_status v_user_command_patterns v_active_sessions "
     "v_agent_gamification v_leaderboard".split()
+)
+_OF_STATES = tuple(
+    "path session agent inode modified changed size status phase repository started ended tasks "
+    "failed".split()
 )
 _FROM_JOURNAL = (*(name for name in OURS if name != "work_states"), *TABLES)
 
@@ -101,7 +105,8 @@ def _follow(index: IndexDatabase, db: SqlConnection, thorough: bool) -> None:
         touched = Touched(everything=again)
         intake = Intake(db, journal, last, touched)
         if journal.start < journal.state.read_to:
-            with _without_indexes(db, journal.state.read_to - journal.start if again else 0):
+            much = again and journal.state.read_to - journal.start > _BULK
+            with index.without_indexes(_FROM_JOURNAL if much else (), "tasks_by_name"):
                 _take_in(index, intake, journal)
             intake.settle()
         if seen is None or seen.teams != teams_state:
@@ -178,23 +183,6 @@ def _touch_all(db: SqlConnection, touched: "Touched") -> None:
     touched.team = True
 
 
-@contextmanager
-def _without_indexes(db: SqlConnection, size: int) -> Iterator[None]:
-    """Of much that is taken in, indexes are made at the end, but for the one that is used."""
-    found: list[tuple[str, str]] = []
-    if size > _BULK:
-        found = db.execute(
-            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
-            "AND name <> 'tasks_by_name' AND tbl_name IN (SELECT value FROM json_each(?))",
-            (json.dumps(_FROM_JOURNAL),),
-        ).fetchall()
-    for name, _ in found:
-        db.execute(f"DROP INDEX {name}")
-    yield
-    for _, sql in found:
-        db.execute(sql)
-
-
 def look_at_states(index: IndexDatabase, *, thorough: bool = False) -> None:
     """Let the rows of sessions say what the state files say."""
     columns = "inode, modified, changed, size"
@@ -213,8 +201,7 @@ def look_at_states(index: IndexDatabase, *, thorough: bool = False) -> None:
             db.execute("DELETE FROM work_states WHERE path = ?", (path,))
         for path, state, one in changed:
             row = (path, one.session, one.agent, *state, *one[2:])
-            marks = ", ".join("?" * len(row))
-            db.execute(f"INSERT OR REPLACE INTO work_states VALUES ({marks})", row)
+            db.execute(upsert("work_states", _OF_STATES, ("path",)), row)
             touched.sessions.add(one.session)
         work_groups.settle(db, touched)
 
@@ -230,7 +217,9 @@ def rows(
     where = _where(columns, equal)
     sql = f"SELECT * FROM {name}" + (f" WHERE {where}" if where else "")
     if order:
-        sql += " ORDER BY " + ", ".join(f"{each}{' DESC' if last else ''}" for each in order)
+        sql += " ORDER BY " + ", ".join(
+            f"{each} {'DESC NULLS LAST' if last else 'NULLS FIRST'}" for each in order
+        )
     found = index.db.execute(sql + (" LIMIT ?" if last else ""), (*equal.values(), *[last][:last]))
     rows = [dict(zip(columns, row)) for row in found]
     return rows[::-1] if last and order else rows
@@ -271,11 +260,14 @@ def sums(
 def events(index: IndexDatabase, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """As the journal has them: a row knows where its line stands."""
     seen = _seen(index)
-    lines = index.db.execute(
-        "SELECT id, offset, bytes FROM work_lines "
-        "WHERE NOT void AND id IN (SELECT value FROM json_each(?))",
-        (json.dumps([*ids]),),
-    ).fetchall()
+    lines, wanted = [], sorted(set(ids))
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = wanted[first : first + _AT_ONCE]
+        lines += index.db.execute(
+            'SELECT id, "offset", bytes FROM work_lines '
+            f"WHERE void = 0 AND id IN ({', '.join('?' * len(some))})",
+            some,
+        ).fetchall()
     found: dict[str, dict[str, Any]] = {}
     if seen and lines:
         with work_reading.open_journal(index.home, seen.journal, index.say) as journal:
@@ -291,9 +283,9 @@ def _columns_of(index: IndexDatabase, name: str) -> tuple[list[str], list[str]]:
     """The columns of a table or view, and those of its primary key, in their order."""
     if name not in TABLES and name not in VIEWS:
         raise Usage(f"no table '{name}'", cure="use one of " + ", ".join((*TABLES, *VIEWS)))
-    info = index.db.execute(f"PRAGMA table_info({name})").fetchall()
-    key = [column for _, column, *_, place in sorted(info, key=lambda c: c[-1]) if place]
-    return [column for _, column, *_ in info], key
+    columns = index.columns(name)
+    key = [column for column, place in sorted(columns, key=lambda one: one[1]) if place]
+    return [column for column, _ in columns], key
 
 
 def _where(columns: list[str], equal: Iterable[str]) -> str:

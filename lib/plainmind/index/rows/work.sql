@@ -368,10 +368,11 @@ CREATE TABLE leaderboard_cache (
 CREATE VIEW v_agent_performance AS
 SELECT agents.name AS agent, agents.team AS team,
        count(tasks.id)                        AS tasks,
-       coalesce(sum(status = 'completed'), 0) AS completed,
-       coalesce(sum(status = 'failed'), 0)    AS failed,
+       count(CASE WHEN status = 'completed' THEN 1 END) AS completed,
+       count(CASE WHEN status = 'failed' THEN 1 END)    AS failed,
        -- of those that ended
-       sum(status = 'completed') * 1.0 / nullif(sum(status IN ('completed', 'failed')), 0)
+       CAST(count(CASE WHEN status = 'completed' THEN 1 END) AS DOUBLE PRECISION)
+           / nullif(count(CASE WHEN status IN ('completed', 'failed') THEN 1 END), 0)
                                               AS success_rate,
        avg(CASE WHEN status = 'completed' THEN duration_s END) AS mean_s,
        max(at)                                AS last_at
@@ -399,7 +400,7 @@ CREATE VIEW v_active_sessions AS
 SELECT id, team, status, phase, repository, goal, started, agents, tasks, failed, path
 FROM sessions
 WHERE status IN ('pending', 'in_progress', 'blocked')
-ORDER BY started, id;
+ORDER BY started NULLS FIRST, id;
 
 -- An agent's XP, level, streak and achievements, and what the next level asks for.
 CREATE VIEW v_agent_gamification AS

@@ -6,15 +6,17 @@ A state is a row of the entity's table, column -> value. Refuses to know where e
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...formats.work.journal import Line, ends_early
 from ...formats.work.schemas import SCHEMAS
 from ...ground import clock
-from .database import SqlConnection
+from .database import SqlConnection, upsert
 
 State = dict[str, Any]
+
+AT_ONCE = 500  # names that are looked up
 
 
 class Entity(NamedTuple):
@@ -147,34 +149,43 @@ _SUBJECTS["void"] = ("of",)
 def load(db: SqlConnection, type: str, subjects: Iterable[str]) -> dict[str, State]:
     """The states there are of these."""
     entity = ENTITIES[type]
-    names = list(subjects)
     nothing: Callable[[str], Any] = (
         (lambda part: part) if type == "pattern" else (lambda part: part or None)
     )
-    count = len(entity.key) - 1
-    keys = [[nothing(part) for part in name.split(_SEPARATOR, count)] for name in names]
+    parts = len(entity.key) - 1
+    keys = {tuple(map(nothing, name.split(_SEPARATOR, parts))): name for name in subjects}
+    columns = ", ".join((*entity.key, *entity.columns))
+    found = {}
+    for where, values in _lookups(type, list(keys)):
+        sql = f"SELECT {columns} FROM {entity.table} WHERE {where}"
+        for row in db.execute(sql, values):
+            if name := keys.get(tuple(row[: parts + 1])):
+                found[name] = dict(zip(entity.columns, row[parts + 1 :]))
+    return found
+
+
+def _lookups(type: str, keys: Sequence[tuple]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Conditions, and their values, that find what has these keys."""
+    entity = ENTITIES[type]
+    if len(entity.key) == 1:
+        for first in range(0, len(keys), AT_ONCE):
+            some = [value for (value,) in keys[first : first + AT_ONCE]]
+            yield f"{entity.key[0]} IN ({', '.join('?' * len(some))})", some
+        return
     # of a key's columns one alone may be NULL; what is compared by IS finds no partial index
-    wanted = " AND ".join(
-        f"{entity.table}.{column} {'IS' if column == 'session' else '='} "
-        f"json_extract(wanted.value, '$[{place}]')"
-        for place, column in enumerate(entity.key)
+    where = " AND ".join(
+        f"{column} {'IS' if column == 'session' else '='} ?" for column in entity.key
     )
     if type == "pattern":
-        wanted += " AND source = 'journal'"
-    columns = ", ".join(f"{entity.table}.{column}" for column in entity.columns)
-    rows = db.execute(
-        f"SELECT wanted.key, {columns} FROM json_each(?) AS wanted "
-        f"CROSS JOIN {entity.table} ON {wanted}",
-        (json.dumps(keys),),
-    )
-    return {names[number]: dict(zip(entity.columns, row)) for number, *row in rows}
+        where += " AND source = 'journal'"
+    yield from ((where, key) for key in keys)
 
 
 def save(db: SqlConnection, type: str, states: Iterable[State]) -> None:
     entity = ENTITIES[type]
-    marks = ", ".join("?" * len(entity.columns))
+    key = {"task": ("id",), "pattern": (*entity.key, "source")}.get(type, entity.key)
     db.executemany(
-        f"INSERT OR REPLACE INTO {entity.table} ({', '.join(entity.columns)}) VALUES ({marks})",
+        upsert(entity.table, entity.columns, key),
         [tuple(map(state.get, entity.columns)) for state in states],
     )
 

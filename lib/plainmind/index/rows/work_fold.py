@@ -12,7 +12,7 @@ from typing import Any
 from ...ground import clock, zone
 from ...team.levels import LEVELS
 from ...team.standing import Earning, Standing
-from .database import SqlConnection
+from .database import SqlConnection, upsert
 from .work_touched import Position
 
 STEP = 1000  # earnings from one checkpoint to the next
@@ -97,11 +97,9 @@ class Fold:
         self._db.execute(
             "DELETE FROM xp_transactions WHERE agent = ? AND number > ?", (agent, self._moves)
         )
-        self._db.execute(
-            "DELETE FROM agent_achievements WHERE agent = ? "
-            "AND achievement NOT IN (SELECT value FROM json_each(?))",
-            (agent, json.dumps(sorted(self.standing.achievements))),
-        )
+        won = sorted(self.standing.achievements)
+        others = f"AND achievement NOT IN ({', '.join('?' * len(won))})" if won else ""
+        self._db.execute(f"DELETE FROM agent_achievements WHERE agent = ? {others}", (agent, *won))
 
     def _keep_checkpoint(self) -> None:
         fields = dict(zip(_FIELDS, self.standing.row()))
@@ -123,8 +121,7 @@ class Fold:
 
 
 def _replace(db: SqlConnection, table: str, columns: tuple[str, ...], row: tuple) -> None:
-    marks = ", ".join("?" * len(columns))
-    db.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", row)
+    db.execute(upsert(table, columns, ("agent",)), row)
 
 
 _days: dict[int, str] = {}

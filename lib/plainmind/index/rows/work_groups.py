@@ -22,7 +22,10 @@ from .database import SqlConnection
 from .work_entities import State, same_of
 from .work_touched import Touched
 
-SESSIONS = 1000  # that are in memory at once
+SESSIONS = 500  # that are in memory at once
+_HOW_MANY = ", ".join(
+    f"count(CASE WHEN status = '{one}' THEN 1 END)" for one in ("completed", "failed")
+)
 _COUNTED = "status IN ('completed', 'failed')"
 
 
@@ -48,21 +51,23 @@ def define(db: SqlConnection) -> None:
 
 _SESSION_EARNINGS = """
 -- CROSS: session by session, in the order of the groups
-SELECT own.agent, ending.unix_ms, ending.id, 'session', of.id, NULL,
-       NOT EXISTS (SELECT 1 FROM work_earnings AS bad
-                   WHERE bad.session = of.id AND bad.kind = 'failed'
-                   AND (bad.unix_ms, bad.id) < (ending.unix_ms, ending.id))
+SELECT DISTINCT own.agent, ending.unix_ms, ending.id, 'session', of.id, NULL,
+       CASE WHEN EXISTS (SELECT 1 FROM work_earnings AS bad
+                         WHERE bad.session = of.id AND bad.kind = 'failed'
+                         AND (bad.unix_ms, bad.id) < (ending.unix_ms, ending.id))
+       THEN 0 ELSE 1 END
 FROM work_sessions AS of
-CROSS JOIN work_lines AS ending ON ending.id = of.done
-CROSS JOIN work_earnings AS own ON own.session = of.id AND own.kind = 'task'
-                         AND (own.unix_ms, own.id) < (ending.unix_ms, ending.id)
+CROSS JOIN work_lines AS ending
+CROSS JOIN work_earnings AS own
+WHERE ending.id = of.done AND own.session = of.id AND own.kind = 'task'
+AND (own.unix_ms, own.id) < (ending.unix_ms, ending.id)
 """
 
 
 def _settle_sessions(db: SqlConnection, touched: Touched) -> None:
     """Sessions: what they earned their agents, and their rows."""
     if touched.everything:
-        rows = db.execute(f"{_SESSION_EARNINGS} GROUP BY of.id, own.agent").fetchall()
+        rows = db.execute(_SESSION_EARNINGS).fetchall()
         _insert_earnings(db, touched, sorted(rows))
         db.execute("DELETE FROM sessions")
         wanted = {id for (id,) in db.execute("SELECT id FROM work_sessions")}
@@ -80,7 +85,7 @@ def _settle_earnings(db: SqlConnection, touched: Touched, id: str) -> None:
     before = set(
         db.execute("SELECT * FROM work_earnings WHERE session = ? AND kind = 'session'", (id,))
     )
-    found = db.execute(f"{_SESSION_EARNINGS} WHERE of.id = ? GROUP BY own.agent", (id,))
+    found = db.execute(f"{_SESSION_EARNINGS} AND of.id = ?", (id,))
     now = set(found.fetchall())
     for agent, unix_ms, event, *_ in before - now:
         touched.touch_agent(agent, (unix_ms, event))
@@ -99,23 +104,20 @@ def _insert_earnings(db: SqlConnection, touched: Touched, rows: list[tuple]) -> 
 
 def _put_sessions(db: SqlConnection, ids: list[str]) -> None:
     """The rows of these as they are now."""
-    wanted = json.dumps(ids)
-    among = "session IN (SELECT value FROM json_each(?))"
+    among = f"session IN ({', '.join('?' * len(ids))})"
     bases = entities.load(db, "session", ids)
     states: dict[str, list[State]] = {}
     columns = ("agent", "status", "phase", "repository", "started", "ended", "tasks", "failed")
     for session, *row in db.execute(
         f"SELECT session, {', '.join(columns)} FROM work_states WHERE {among} "
         f"AND status IS NOT NULL ORDER BY agent <> '{ORCHESTRATOR}', agent",
-        (wanted,),
+        ids,
     ):
         states.setdefault(session, []).append(dict(zip(columns, row)))
     counts = {
         session: (completed, failed)
         for session, completed, failed in db.execute(
-            "SELECT session, sum(status = 'completed'), sum(status = 'failed') FROM tasks "
-            f"WHERE {among} GROUP BY session",
-            (wanted,),
+            f"SELECT session, {_HOW_MANY} FROM tasks WHERE {among} GROUP BY session", ids
         )
     }
     rows = [
@@ -174,7 +176,7 @@ def _judge_experiments(db: SqlConnection, touched: Touched) -> None:
         names = [name for (name,) in db.execute("SELECT name FROM experiments")]
     for name, one in entities.load(db, "experiment", names).items():
         rows = db.execute(
-            "SELECT value FROM metrics WHERE experiment = ?1 AND name = coalesce(?2, name)",
+            "SELECT value FROM metrics WHERE experiment = ? AND name = coalesce(?, name)",
             (name, one["metric"]),
         )
         values = [value for (value,) in rows]
@@ -198,7 +200,7 @@ _DROP_PATTERN = (
 def _detect_by_kind(db: SqlConnection, touched: Touched) -> None:
     """What an agent does well, or badly."""
     select = (
-        "SELECT agent, kind, sum(status = 'completed'), sum(status = 'failed'), min(at), max(at) "
+        f"SELECT agent, kind, {_HOW_MANY}, min(at), max(at) "
         f"FROM tasks WHERE {_COUNTED} AND kind IS NOT NULL"
     )
     if touched.everything:

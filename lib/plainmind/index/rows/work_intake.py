@@ -5,7 +5,6 @@ that stands there a second time, is made again from its events. What is made of 
 `Touched`, and is made afterwards (work_groups, work_fold).
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from ...formats.work.journal import Line, Row, find_voided
 from ...team.commands import normalize
 from ..work_reading import Changed, JournalReading
 from . import work_entities as entities
-from .database import SqlConnection
+from .database import SqlConnection, upsert
 from .work_entities import ENTITIES, TASK_COLUMNS, State, same_of
 from .work_touched import Position, Touched
 
@@ -35,7 +34,8 @@ _TABLES = {
 }
 ROWS = {type: (table, tuple(columns.split())) for type, (table, columns) in _TABLES.items()}
 _EARNING = ("pr_merged", "praise", "award")
-_INSERT_LINES = "INSERT OR REPLACE INTO work_lines VALUES (?, ?, ?, ?, ?, ?, 0)"
+_OF_LINES = ("id", "unix_ms", "type", "subject", '"offset"', "bytes", "void")
+_AT_ONCE = 500  # ids that are looked up
 
 
 class Known(NamedTuple):
@@ -73,7 +73,7 @@ class Intake:
         lines, states = [], self._states(found, subjects)
         for (offset, size, _, line), subject in zip(found, subjects):
             id, unix_ms, type, _ = line
-            lines.append((id, unix_ms, type, subject, offset, size))
+            lines.append((id, unix_ms, type, subject, offset, size, 0))
             if subject is None:
                 self._take(line)
             elif type == "void":
@@ -84,7 +84,7 @@ class Intake:
                 self._step(states[type], subject, line)
         if found:
             self.last = max(self.last, found[-1].line[1::-1])
-        self._db.executemany(_INSERT_LINES, lines)
+        self._db.executemany(upsert("work_lines", _OF_LINES, ("id",)), lines)
         self._write(states)
 
     def _choose(self, rows: Iterable[Row]) -> list[Row]:
@@ -113,12 +113,13 @@ class Intake:
         return unix_ms, self._source.read_bytes(row.offset, row.bytes)
 
     def _known(self, ids: Iterable[str]) -> list[Known]:
-        rows = self._db.execute(
-            "SELECT work_lines.* FROM json_each(?) AS wanted "
-            "CROSS JOIN work_lines ON work_lines.id = wanted.value",
-            (json.dumps(list(ids)),),
-        )
-        return [Known(*row) for row in rows]
+        wanted, found = sorted(ids), []
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            among = ", ".join("?" * len(some))
+            rows = self._db.execute(f"SELECT * FROM work_lines WHERE id IN ({among})", some)
+            found += [Known(*row) for row in rows]
+        return found
 
     def _states(
         self, rows: Iterable[Row], subjects: Iterable[str | None]
@@ -353,7 +354,8 @@ class Intake:
 
     def _lines_of(self, type: str, subject: str) -> Iterator[tuple[Line, int]]:
         rows = self._db.execute(
-            "SELECT id, offset, bytes, void FROM work_lines WHERE type = ? AND subject = ? "
+            'SELECT id, "offset", bytes, void '
+            "FROM work_lines WHERE type = ? AND subject = ? "
             "ORDER BY unix_ms, id",
             (type, subject),
         )

