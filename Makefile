@@ -59,6 +59,7 @@ bench: setup
 	@$(PY) bench/work.py
 	@$(PY) bench/board.py
 	@$(PY) bench/route.py
+	@[ -z "$(PEERS)" ] || $(PY) bench/peers.py --folder "$(PEERS)"
 
 man: setup
 	@$(PY) -m plainmind.cli.manual build/man

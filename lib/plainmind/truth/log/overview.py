@@ -77,7 +77,7 @@ def list_contexts(
     windows from before; with `complain`, a folder that cannot be read is left out."""
     if summarize is None:
         with WindowNotes(home) as notes:
-            return list_contexts(home, wanted, partial(_summarize, notes), complain)
+            return list_contexts(home, wanted, partial(_summarize_once, notes, set()), complain)
     found = []
     for context in home.list_contexts(wanted):
         try:
@@ -125,6 +125,16 @@ def summarize_window(home: Home, path: str) -> Summary:
 
 def _summarize(notes: WindowNotes, home: Home, path: str) -> Summary:
     return _summarize_noted(notes.read(path), home, path)
+
+
+def _summarize_once(notes: WindowNotes, told: set[str], home: Home, path: str) -> Summary:
+    """The same, with the last event of one window of a context, the first that is asked for."""
+    context, note = reader.context_of(path), notes.read(path)
+    if context in told:
+        return Summary(path, context, 1, note.events, None)
+    found = _summarize_noted(note, home, path)
+    told.update([context] * bool(found.last))
+    return found
 
 
 def _summarize_noted(note: WindowNote, home: Home, path: str) -> Summary:

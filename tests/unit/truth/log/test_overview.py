@@ -224,6 +224,7 @@ def test_of_many_windows_those_are_read_that_changed_or_are_shown(tmp_path, monk
     assert look(NOW + 119 * hour, None, None) == (21, 1)
     read.clear()
     (now,) = overview.list_contexts(home, None)
+    assert len({path for path in read if path.endswith(".md")}) == 1
     assert now.events == first[0].events + 1 and now.last.content == "more"
     with open(home.path("index/windows.json"), "r+b") as file:
         file.write(b"x")  # damaged: made again
