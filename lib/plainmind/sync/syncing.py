@@ -210,11 +210,13 @@ class Syncing:
             message = f"{machine.host}: {_describe(theirs, tree)}"
             commit = repository.commit(tree, fetched, self._author(), message, self.now())
         place = self._placement(merger)
-        ours = {**ours, HEADS: tree[HEADS]}
-        self._move({MAIN: commit, DISK: main, BASE: fetched}, refs)
-        todo = place.list_changed(ours, made)
+        # what could not be brought to the files before is not in them now
+        disk = refs.get(DISK) or main
+        there = repository.read_tree(disk)
+        self._move({MAIN: commit, DISK: disk, BASE: fetched}, refs)
+        todo = place.list_changed(there, made)
         self._received |= set(todo)
-        self._place(place, todo, ours, made, commit)
+        self._place(place, todo, there, made, commit)
 
     def _follow_rewriting(self, base: str, fetched: str) -> str | None:
         """What was last merged, as it is in the remote's history since that was rewritten; None

@@ -184,6 +184,31 @@ def test_what_a_killed_run_had_seen_and_not_committed_is_read_again(pair, monkey
     assert "seen, not committed" in b.texts()
 
 
+def test_what_could_not_be_written_twice_is_not_taken_for_a_change(pair, monkeypatch):
+    """Its old version must not go over what others wrote since."""
+    from plainmind.truth import placing
+
+    a, b = pair
+    place = placing.place
+
+    def busy(home, path, *arguments, **more):
+        if path == PAGE and home.root == a.home.root:
+            raise Busy(f"'{path}' is in use")
+        return place(home, path, *arguments, **more)
+
+    monkeypatch.setattr(placing, "place", busy)
+    for text in ("second\n", "third\n", "fourth\n"):
+        b.write(PAGE, text)
+        b.sync()
+        report = a.sync()
+        assert [failure.code for failure in report.failures][-1:] == [75]
+        a.sync()
+    assert a.read(PAGE) == "head\nmiddle\nend\n"
+    monkeypatch.setattr(placing, "place", place)
+    together(a, b)
+    assert a.read(PAGE) == b.read(PAGE) == "fourth\n" and copies(a) == []
+
+
 def test_a_script_of_a_skill_can_be_run_elsewhere(pair):
     a, b = pair
     a.write("skills/tea/SKILL.md", "---\nname: tea\n---\n")
