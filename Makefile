@@ -50,6 +50,7 @@ check: setup
 
 bench: setup
 	@$(PY) bench/speed.py
+	@$(PY) bench/crowds.py
 	@$(PY) bench/hooks.py build/homes
 	@$(PY) bench/reminders.py
 	@$(PY) bench/relay.py --messages 2000

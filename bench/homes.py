@@ -25,7 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 MODEL = "embedded:multilingual-e5-small-q4"
 BASES, CONTEXTS, WINDOW, A_DAY = 2000, 40, 250, 274
 ASIDE = 0.3  # how far a vector is moved, of its length
-BATCH = 20_000
+BATCH = 4096
 
 
 def make(folder: str, turns: int) -> str:
@@ -44,7 +44,7 @@ def make(folder: str, turns: int) -> str:
         index.progress = lambda done, of: None
         index.model()
         index.serve(MODEL)
-        _embed(index, _vectors(folder))
+        _embed(index, home, _vectors(folder))
     open(os.path.join(path, "made"), "w").close()
     return path
 
@@ -126,29 +126,27 @@ def _vectors(folder: str) -> list[array]:
     return [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
-def _embed(index, bases: list[array]) -> None:
+def _embed(index, home, bases: list[array]) -> None:
     import numpy
-    from plainmind.index.engine import EmbeddingOutcome, Pending
+    from plainmind.ground import clock
+    from plainmind.index.cache import Cache, content_hash, set_serving
+    from plainmind.index.engine import EmbeddingOutcome
 
     matrix = numpy.array(bases)
     chance = numpy.random.default_rng(5)
-    ids = [id for (id,) in index.db.execute("SELECT id FROM events ORDER BY unix_ms")]
-    numbers = [base(number) for number in range(len(ids))]
-    for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
+    due, kept = index.pending(MODEL, clock.system_now()), Cache(home, MODEL, places=home.index)
+    for start in range(0, len(due), BATCH):
+        some = due[start : start + BATCH]  # the newest first
+        numbers = [base(len(due) - 1 - start - at) for at in range(len(some))]
         aside = chance.normal(size=(len(some), matrix.shape[1]))
         aside *= ASIDE / numpy.linalg.norm(aside, axis=1, keepdims=True)
-        moved = matrix[numbers[start : start + BATCH]] + aside
+        moved = matrix[numbers] + aside
         moved /= numpy.linalg.norm(moved, axis=1, keepdims=True)
-        blobs = moved.astype("<f2")
-        index.keep(
-            MODEL,
-            [
-                EmbeddingOutcome(Pending("event", id, "", 0), blob.tobytes(), 0)
-                for id, blob in zip(some, blobs)
-            ],
-        )
+        blobs = [blob.tobytes() for blob in moved.astype("<f2")]
+        kept.put({content_hash(one.text): blob for one, blob in zip(some, blobs)})
+        index.keep(MODEL, [EmbeddingOutcome(one, blob, 0) for one, blob in zip(some, blobs)])
         print(f"\r{start + len(some)} vectors", end="", file=sys.stderr)
+    set_serving(home, MODEL)
 
 
 if __name__ == "__main__":

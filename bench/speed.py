@@ -12,6 +12,7 @@ characters as N turns of 100 have.
 
 import argparse
 import gzip
+import itertools
 import json
 import os
 import random
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -81,13 +82,16 @@ def cost(
     runs: int = RUNS,
     peak: bool = True,
     lenient: bool = False,
+    before: Callable[[], None] = lambda: None,
 ) -> Cost | None:
-    """The cost of a command; a `lenient` one that cannot be run here has none."""
+    """The cost of a command, each run of it after `before`; a `lenient` one that cannot be run here
+    has none."""
     import time
 
     rows = []
     for _ in range(runs):
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        before()
+        used, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(
             command, env=env, input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
@@ -98,10 +102,7 @@ def cost(
         if done.returncode not in (0, 1):
             sys.exit(f"{command}: {done.stderr.decode()}")
         rows.append(
-            (
-                1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime),
-                1000 * wall,
-            )
+            (1000 * (after.ru_utime - used.ru_utime + after.ru_stime - used.ru_stime), 1000 * wall)
         )
     middle = len(rows) // 2
     return Cost(
@@ -255,7 +256,15 @@ def measure(name: str, floor: Cost) -> None:
             floor,
             f"{1000 * count / embed.cpu:,.0f} turns/s",
         )
-        line("mem-recall --lexical", cost([f"{BIN}/mem-recall", "--lexical", query], env), floor)
+        line("mem-embed, nothing new", cost([f"{BIN}/mem-embed"], env), floor)
+        words = [f"{BIN}/mem-recall", "--lexical", query]
+        quiet = cost(words, env)
+        line("mem-recall --lexical", quiet, floor)
+        append_one = one_more(env)
+        after = cost(words, env, before=append_one)
+        line("the same after one append", after, floor, f"{after.cpu - quiet.cpu:+.0f} ms")
+        cost([f"{BIN}/mem-embed"], env, runs=1)
+        line("mem-embed, one new turn", cost([f"{BIN}/mem-embed"], env, before=append_one), floor)
         recall = cost([f"{BIN}/mem-recall", query], env)
         line("mem-recall, hybrid", recall, floor)
         sdk = cost([PYTHON, "-I", "-c", IMPORT_SDK], env)
@@ -280,8 +289,11 @@ def measure(name: str, floor: Cost) -> None:
                 )
                 if tool:
                     line(f"agent-turn with a command, sandbox {rung}", tool, floor)
-        size = os.path.getsize(os.path.join(home, "index", "mind.db"))
-        print(f"{'':44} index {size / count:,.0f} bytes a turn, log {_logs(home) / count:,.0f}\n")
+        index, vectors = (_size(home, part) / count for part in ("index", "vectors"))
+        print(
+            f"{'':44} bytes a turn: index {index:,.0f}, vectors/ {vectors:,.0f}, "
+            f"log {_size(home, 'logs') / count:,.0f}\n"
+        )
 
 
 def knowledge(count: int, floor: Cost) -> None:
@@ -384,10 +396,23 @@ def line(name: str, found: Cost, floor: Cost, more: str = "") -> None:
     )
 
 
-def _logs(home: str) -> int:
+def one_more(env: dict) -> Callable[[], None]:
+    """Appends a turn that nobody said before."""
+    numbers = itertools.count()
+
+    def append() -> None:
+        said = f"Kettle number {next(numbers)} of {os.getpid()} is blue.".encode()
+        command = [f"{BIN}/mem-append", "--context", "discord-thread/3", "--role", "user"]
+        subprocess.run(command, env=env, input=said, check=True, stdout=subprocess.DEVNULL)
+
+    return append
+
+
+def _size(home: str, part: str) -> int:
+    """Bytes of all files there."""
     return sum(
         os.path.getsize(os.path.join(folder, name))
-        for folder, _, names in os.walk(os.path.join(home, "logs"))
+        for folder, _, names in os.walk(os.path.join(home, part))
         for name in names
     )
 

@@ -89,7 +89,6 @@ def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
     try:
         if not _flock(fd, wait):
             raise Busy(f"'{path}' is held by another process", cure="try again")
-        lock_queue.sign(fd)
         yield
     finally:
         close(fd)

@@ -1,35 +1,24 @@
 """Waiting for a lock in the kernel's queue, for as long as the queue moves.
 
-Whoever gets a lock signs its file; nothing else is in it. So who waits sees that others get it,
-and that who holds it works: then its turn comes, however long the queue and however busy the
-machine. A wait that began again every few seconds would lose its place, and may never end.
+The kernel tells who has a lock (`/proc/locks`, on Linux). So who waits sees that others get it, and
+that who has it works: then its turn comes, however long the queue and however busy the machine. A
+wait that began again every few seconds would lose its place, and may never end.
 """
 
 import _thread
 import fcntl
 import os
 import time
-from contextlib import suppress
 
-MOST = 12  # as long as that, times a wait, one holder may take that works
-_LENGTH = 40
-
-
-def sign(fd: int) -> None:
-    """Say that this thread has the lock, since now. Where that cannot be said, who waits does not
-    see it."""
-    signature = f"{_thread.get_native_id()} {time.monotonic_ns()}".ljust(_LENGTH - 1) + "\n"
-    with suppress(OSError):
-        os.pwrite(fd, signature.encode(), 0)
+MOST = 12  # as long as that, times a wait, one process may have it that works
 
 
 def wait(fd: int, seconds: float) -> bool:
-    """Get the lock, once it is free. False when nobody got it for so long, and its holder did
-    nothing."""
+    """Get the lock, once it is free. False when one process had it for so long, and did nothing."""
     turn = _Turn(fd)
-    before, since = _read(fd), time.monotonic()
+    before, since = _find_holder(fd), time.monotonic()
     while not turn.has_come(seconds):
-        now = _read(fd)
+        now = _find_holder(fd)
         if now != before:
             before, since = now, time.monotonic()
         elif not _works(now) or time.monotonic() - since > MOST * seconds:
@@ -64,21 +53,32 @@ class _Turn:
             self._come.release()
 
 
-def _read(fd: int) -> bytes:
+def _find_holder(fd: int) -> int:
+    """The process that has the lock; 0 where that is not told."""
+    file = b":%d" % os.fstat(fd).st_ino
     try:
-        return os.pread(fd, _LENGTH, 0)
-    except OSError:  # a folder is locked by its descriptor, and signed by nobody
-        return b""
-
-
-def _works(signature: bytes) -> bool:
-    """Whether the thread that signed runs, would run, or waits for a disk; where that is told. This
-    one waits for ever if it has the lock itself."""
-    try:
-        thread = int(signature.split()[0])
-        with open(f"/proc/{thread}/stat", "rb") as file:
-            return thread != _thread.get_native_id() and file.read().rpartition(b")")[2].split()[
-                0
-            ] in (b"R", b"D")
+        with open("/proc/locks", "rb") as locks:
+            for line in locks:  # 1: FLOCK ADVISORY WRITE PID DEVICE:INODE 0 EOF
+                words = line.split()
+                if words[1] == b"FLOCK" and words[5].endswith(file):
+                    return max(0, int(words[4]))
     except (OSError, ValueError, IndexError):
+        pass
+    return 0
+
+
+def _works(process: int) -> bool:
+    """Whether a thread of a process runs, would run, or waits for a disk. This one does not count:
+    it waits for ever if it has the lock itself."""
+    try:
+        threads = os.listdir(f"/proc/{process}/task") if process else []
+        return any(_is_busy(process, thread) for thread in threads)
+    except OSError:
         return False
+
+
+def _is_busy(process: int, thread: str) -> bool:
+    if int(thread) == _thread.get_native_id():
+        return False
+    with open(f"/proc/{process}/task/{thread}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].split()[0] in (b"R", b"D")

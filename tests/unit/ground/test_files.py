@@ -698,26 +698,27 @@ def test_who_waits_is_not_refused_while_others_get_the_lock(holder, monkeypatch)
     path, done = holder
     seen = []
 
-    def sign(fd):
+    def find(fd):
         seen.append(1)
         if len(seen) == 12:
             done.set()
-        return b"%d 0" % len(seen)
+        return len(seen)
 
-    monkeypatch.setattr(lock_queue, "_read", sign)
-    monkeypatch.setattr(lock_queue, "_works", lambda signature: False)
+    monkeypatch.setattr(lock_queue, "_find_holder", find)
+    monkeypatch.setattr(lock_queue, "_works", lambda process: False)
     with files.lock(path, 0.02):
         assert len(seen) >= 12
 
 
 def test_who_waits_for_one_that_works_is_not_refused_before_long(holder, monkeypatch):
     path, done = holder
-    times, looks = 0, []
-    monkeypatch.setattr(lock_queue, "_works", lambda signature: looks.append(1) or True)
+    looks = []
+    monkeypatch.setattr(lock_queue, "_find_holder", lambda fd: 7)
+    monkeypatch.setattr(lock_queue, "_works", lambda process: looks.append(1) or True)
     with pytest.raises(Busy), files.lock(path, 0.02):
-        times += 1
-    assert not times and len(looks) >= lock_queue.MOST // 2
-    monkeypatch.setattr(lock_queue, "_works", lambda signature: done.set() or True)
+        raise AssertionError
+    assert len(looks) >= lock_queue.MOST // 2
+    monkeypatch.setattr(lock_queue, "_works", lambda process: done.set() or True)
     with files.lock(path, 0.02):
         pass
 
@@ -729,23 +730,26 @@ def work(path: str, held, done) -> None:
             pass
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no /proc")
+@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="the system does not tell")
 def test_one_that_works_is_told_from_one_that_sleeps(tmp_path, holder):
     path, held, done = str(tmp_path / "busy"), fork.Event(), fork.Event()
     process = fork.Process(target=work, args=(path, held, done))
     process.start()
     assert held.wait(30)
     with open(path, "rb") as file, open(holder[0], "rb") as other:
-        assert lock_queue._works(lock_queue._read(file.fileno()))
-        end = time.monotonic() + PATIENCE  # it is about to sleep
-        while lock_queue._works(lock_queue._read(other.fileno())):
+        assert lock_queue._find_holder(file.fileno()) == process.pid
+        assert lock_queue._works(process.pid)
+        sleeps, end = lock_queue._find_holder(other.fileno()), time.monotonic() + PATIENCE
+        while lock_queue._works(sleeps):  # it is about to
             assert time.monotonic() < end
     done.set()
     process.join(30)
-    with files.lock(path), open(path, "rb") as file:  # this thread's own
-        assert not lock_queue._works(lock_queue._read(file.fileno()))
-    for signature in (b"", b"x", b"0 1", b"-1 1"):
-        assert not lock_queue._works(signature)
+    with files.lock(path), open(path, "rb") as file:
+        assert lock_queue._find_holder(file.fileno()) == os.getpid()
+        assert file.read() == b""  # a dry run takes locks, too
+    with open(path, "rb") as file:
+        assert lock_queue._find_holder(file.fileno()) == 0
+    assert not lock_queue._works(0) and not lock_queue._works(1 << 30)
 
 
 def test_who_gave_up_does_not_get_the_lock_later(holder):
