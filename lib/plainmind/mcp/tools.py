@@ -17,6 +17,8 @@ from ..truth.pages import page_files
 from . import arguments
 from .arguments import Arguments
 
+#: characters that are shown at once, more than a model's window: a hundred windows have more
+SHOWN = 1_000_000
 #: what each value of mcp.write lets a client do
 ALLOWED = {"none": ("",), "append": ("", "append"), "all": ("", "append", "all")}
 
@@ -154,11 +156,19 @@ def _bounds(memory: Memory, since: str | None, until: str | None) -> tuple[int |
 def _show(call: ToolCall, given: arguments.ShowArguments) -> None:
     from ..truth import showing
 
-    home = call.memory.home
+    home, room = call.memory.home, SHOWN
     for ref in given.refs:
         try:
-            for record, _ in showing.show(home, ref, given.around, whole=given.window, parsed=True):
+            for record, text in showing.show(
+                home, ref, given.around, whole=given.window, parsed=True
+            ):
+                room -= len(text)
+                if room < 0 and room + len(text) < SHOWN:  # one is shown, whatever its size
+                    more = f"{record['ref']} and what comes after it were left out: too long"
+                    raise Usage(more, cure="ask for less at once")
                 call.emit(record)
+        except Usage as failure:
+            return call.session.report(failure)
         except Failure as failure:
             call.session.report(failure)
 

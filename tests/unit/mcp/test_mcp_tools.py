@@ -143,6 +143,16 @@ def test_no_part_of_a_secret_is_left_where_an_excerpt_ends(asked, tmp_path):
     assert not [one for one in found if f"-{SECRET[:3]}" in one["excerpt"]]
 
 
+def test_what_is_shown_ends_somewhere(filled, asked, monkeypatch):
+    whole = asked("show", refs=[ZEBRA, ZEBRA])
+    assert not whole.remarks and len(whole.results) > 3
+    monkeypatch.setattr(tools, "SHOWN", 10)
+    answer = asked("show", refs=[ZEBRA, "shop"])
+    assert answer.results == whole.results[:1] and not answer.failed
+    (remark,) = answer.remarks
+    assert whole.results[1]["ref"] in remark and "ask for less" in remark
+
+
 @pytest.mark.parametrize("name, arguments, words", FAILING, ids=lambda value: str(value)[:40])
 def test_a_failure_is_told_in_the_commands_words(filled, asked, name, arguments, words):
     before = digest_truth(filled)
