@@ -15,6 +15,8 @@ LONG = (
     "tests/faults/test_relay_kill.py",
     "tests/faults/test_relay_faults.py",
     "tests/unit/board/test_browser.py",
+    "tests/unit/truth/pages/test_vault.py",
+    "tests/unit/work/test_overnight.py",
     "tests/bats/test_bats.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_turn_kill.py",
@@ -27,7 +29,7 @@ LONG = (
     "tests/faults/test_many.py",
 )
 #: files whose tests share nothing, and need not run in one process
-APART = (*LONG[3:],)
+APART = (*LONG[5:],)
 
 
 def rank(path: str) -> int:
