@@ -34,7 +34,9 @@ class IndexFile(Store):
     def pretend(self) -> None:
         """Take back, at the end, whatever is written: until then it is in this process' memory."""
         self.db.execute("PRAGMA cache_spill = OFF")
-        self.db.execute("PRAGMA journal_mode = MEMORY")  # one that has WAL keeps it
+        # with WAL nothing is written before a commit; to leave WAL would be written at once
+        if self.db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            self.db.execute("PRAGMA journal_mode = MEMORY")
         self._pretence = ExitStack()
 
     @property
