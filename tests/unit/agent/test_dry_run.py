@@ -10,8 +10,8 @@ from scripted import call, calls
 
 
 def everything(world) -> dict[str, tuple]:
-    """All of the home but who had the index's lock last and, where SQLite is new enough for WAL, its
-    own files beside an index: they come and go with whoever looks."""
+    """All of the home but who had the index's lock last and, where SQLite is new enough for WAL,
+    its own files beside an index: they come and go with whoever looks."""
     found = world.tree()
     found.pop("index/lock", None)
     if "index" in found and opening.wal_is_safe(sqlite3.sqlite_version_info):
