@@ -11,6 +11,8 @@ import os
 import time
 
 MOST = 12  # as long as that, times a wait, one process may have it that works
+#: nobody has it: the next one was woken, and on a busy machine does not run yet
+FREE = -1
 
 
 def wait(fd: int, seconds: float) -> bool:
@@ -21,7 +23,7 @@ def wait(fd: int, seconds: float) -> bool:
         now = _find_holder(fd)
         if now != before:
             before, since = now, time.monotonic()
-        elif not _works(now) or time.monotonic() - since > MOST * seconds:
+        elif not (now == FREE or _works(now)) or time.monotonic() - since > MOST * seconds:
             return False
     if turn.failure:
         raise turn.failure
@@ -54,7 +56,7 @@ class _Turn:
 
 
 def _find_holder(fd: int) -> int:
-    """The process that has the lock; 0 where that is not told."""
+    """The process that has the lock, or FREE; 0 where that is not told."""
     file = b":%d" % os.fstat(fd).st_ino
     try:
         with open("/proc/locks", "rb") as locks:
@@ -63,8 +65,8 @@ def _find_holder(fd: int) -> int:
                 if words[1] == b"FLOCK" and words[5].endswith(file):
                     return max(0, int(words[4]))
     except (OSError, ValueError, IndexError):
-        pass
-    return 0
+        return 0
+    return FREE
 
 
 def _works(process: int) -> bool:

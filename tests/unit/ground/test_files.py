@@ -723,6 +723,22 @@ def test_who_waits_for_one_that_works_is_not_refused_before_long(holder, monkeyp
         pass
 
 
+def test_who_waits_for_one_that_was_woken_and_does_not_run_yet_is_not_refused(holder, monkeypatch):
+    path, done = holder
+    looks = []
+
+    def find(fd):
+        looks.append(1)
+        if len(looks) == 6:
+            done.set()
+        return lock_queue.FREE
+
+    monkeypatch.setattr(lock_queue, "_find_holder", find)
+    monkeypatch.setattr(lock_queue, "_works", lambda process: False)
+    with files.lock(path, 0.02):
+        assert len(looks) >= 6
+
+
 def work(path: str, held, done) -> None:
     with files.lock(path):
         held.set()
@@ -748,7 +764,7 @@ def test_one_that_works_is_told_from_one_that_sleeps(tmp_path, holder):
         assert lock_queue._find_holder(file.fileno()) == os.getpid()
         assert file.read() == b""  # a dry run takes locks, too
     with open(path, "rb") as file:
-        assert lock_queue._find_holder(file.fileno()) == 0
+        assert lock_queue._find_holder(file.fileno()) == lock_queue.FREE
     assert not lock_queue._works(0) and not lock_queue._works(1 << 30)
 
 
