@@ -60,6 +60,7 @@ bench: setup
 	@$(PY) bench/work.py
 	@$(PY) bench/board.py
 	@$(PY) bench/route.py
+	@$(PY) bench/engines.py
 	@[ -z "$(PEERS)" ] || $(PY) bench/peers.py --folder "$(PEERS)"
 
 man: setup

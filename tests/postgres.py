@@ -102,13 +102,16 @@ class Server:
             self._process.wait(30)
             self._process = None
 
-    def _kill_all(self) -> None:
+    @property
+    def pid(self) -> int:
+        """Of the process that is the parent of all others."""
         with open(os.path.join(self._data, "postmaster.pid")) as file:
-            leader = int(file.readline())
-        children = subprocess.run(
-            ["pgrep", "-P", str(leader)], capture_output=True, text=True
-        ).stdout.split()
-        for pid in [leader, *map(int, children)]:
+            return int(file.readline())
+
+    def _kill_all(self) -> None:
+        leader = self.pid
+        listed = subprocess.run(["pgrep", "-P", str(leader)], capture_output=True, text=True)
+        for pid in [leader, *map(int, listed.stdout.split())]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
