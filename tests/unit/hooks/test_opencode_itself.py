@@ -167,4 +167,5 @@ def test_it_answers_though_the_memory_is_broken(place, home, command):
         breaking.check(home, place.model, command, say)
         kept = 3 * [("user", breaking.QUESTION), ("agent", "Heard.")]
         wait_until(lambda: len(place.logged()) == len(kept))
-    assert place.logged() == kept  # what was not kept was handed over again
+    # what was not kept was handed over again, perhaps after the next prompt
+    assert sorted(place.logged()) == sorted(kept)
