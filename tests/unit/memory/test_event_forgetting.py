@@ -94,7 +94,7 @@ class Scene:
     def terms(self) -> set[str]:
         with engine_in_use().made_in(self.home, self.home.index) as index:
             index.model()
-            return {term for (term,) in index.db.execute("SELECT DISTINCT term FROM places")}
+            return {term for term, *_ in index.db.execute(index.word_tables.totals(index))}
 
 
 @pytest.fixture
@@ -152,7 +152,8 @@ def line(value: dict) -> bytes:
 
 def test_it_goes_from_everything_that_was_made_from_it_or_came_with_it(scene, tmp_path):
     home, ref = scene.home, everywhere(scene, str(tmp_path))
-    assert len(scene.holding(PIECE)) == 10, "there is nothing to be found"
+    held = set(scene.holding(PIECE)) - {"index/mind.db"}  # with PostgreSQL it is elsewhere
+    assert len(held) == 9, "there is nothing to be found"
     found = scene.forget(ref, reason="a slip")
     assert found == [
         ("forgotten", ref), ("metadata", ref), ("reply", f"{PATH}:11"),
