@@ -124,6 +124,18 @@ class Equal(NamedTuple):
     author: str
 
 
+class EventsNear(Protocol):
+    """Which events are near to a vector; no cosine is further than `error` off."""
+
+    error: float
+
+    def of_events(self, first: int, count: int) -> list[float | None]:
+        """Of events with consecutive ids; None where there is no vector."""
+
+    def near(self, cosine: float) -> list[tuple[float, int]]:
+        """(cosine, event) of all that have at least this one."""
+
+
 class Evidence(Protocol):
     """What is known of events for one question and scope, as of one moment: of few at once, of each
     other when it is asked for. Cosines are approximate: none is further than `error` off."""
@@ -167,6 +179,9 @@ class Evidence(Protocol):
     def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
         """(cosine, event) of about so many with the greatest ones, greatest first; and what no
         other one exceeds."""
+
+    def along(self, vector: Sequence[float]) -> "EventsNear | None":
+        """`near` and its error for another vector of length 1; None where there are no vectors."""
 
     @property
     def is_unlimited(self) -> bool:

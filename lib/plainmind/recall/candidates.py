@@ -12,11 +12,12 @@ it: a bound that is not as loose.
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from heapq import nlargest
-from math import inf
+from math import hypot, inf
+from typing import NamedTuple
 
 from ..formats.evidence import Evidence
 from ..ground.clock import DAY
-from .rank import recency
+from .rank import Weights, recency
 from .relevance import (
     DENSE,
     LEXICAL,
@@ -39,6 +40,16 @@ SOME = 0.5  # of its bound, that is looked for in these
 TOPS = 64, 2048  # events whose cosines bound those of others, at first, and when many are left
 MARGIN = 0.05  # of the way from the baseline to 1
 MANY = 100  # episodes at once
+
+
+class Measure(NamedTuple):
+    """What tells which events are relevant by their vectors: a number of each, which times `scale`
+    is `error` from its relevance at most; all that have at least one, and those of a stretch."""
+
+    near: Callable[[float], list[tuple[float, int]]]
+    of_events: Callable[[int, int], list[float | None]]
+    scale: float
+    error: float
 
 
 class Candidates:
@@ -77,6 +88,9 @@ class Candidates:
         self._nearest: list[tuple[float, int]] = []
         self._near_from = inf  # the least of these
         self._margin = MARGIN * (1 - query.baseline)
+        self._measure = self._plain = Measure(evidence.near, lambda *span: [], 1.0, evidence.error)
+        self._new: list[tuple[float, int]] = []  # all of the last weeks
+        self._values: dict[int, float] | None = None  # event -> its relevance less the discount
         self._tops: dict[int, float] = {}  # episode -> its greatest cosine
         self._rest = inf  # of all others
         self._by_words = lexical.bounds if lexical else {}
@@ -124,6 +138,10 @@ class Candidates:
         levels = [level(recency(days * DAY)) for days in AGES]
         # what has nothing in common with the query is nowhere near it, and all the rest
         levels = [max(self._floor, one) if one > 0 else self._floor for one in levels]
+        if self._values is not None and min(levels) <= self._floor:
+            # what exceeds the floor may have less than it without the discount
+            self._measure_by(self._plain)
+            self._values = None
         wanted = [min(new, limit) for new, limit in zip(levels, self._limits, strict=True)]
         if self._is_loose and self._count_by_words(wanted) > MANY:
             self._is_loose = False
@@ -160,6 +178,34 @@ class Candidates:
 
     def _age(self, episode: int) -> int:
         return self._ages.get(episode, len(AGES) - 1)
+
+    def discount(self, chosen: Sequence[float] | None, weights: Weights) -> bool:
+        """This is the vector of the one that was chosen first. In `cosine` mode a relevance is,
+        from now on, what it is less the penalty for that, over `weights.sim`: both are cosines, so
+        one scan tells their difference. Below 0 there is no penalty, and no relevance."""
+        asked = self._query.vector
+        if self._hybrid or not asked or not chosen or self._floor < 0 or weights.sim <= 0:
+            return False
+        pairs = zip(asked, chosen, strict=True)
+        way = [weights.sim * one - weights.penalty * other for one, other in pairs]
+        length = hypot(*way) or 1.0
+        if near := self._evidence.along([value / length for value in way]):
+            scale = length / weights.sim
+            error = scale * near.error + 1e-6
+            self._measure_by(Measure(near.near, near.of_events, scale, error))
+            self._values = {}
+        return self._values is not None
+
+    def _measure_by(self, measure: "Measure") -> None:
+        self._measure, self._near_from, self._nearest, self._new = measure, inf, [], []
+        self._reached = [inf] * len(AGES)
+
+    def ceiling(self, event: int) -> float:
+        """No less than the relevance of an event, less the discount."""
+        if self._values is None:
+            return inf
+        value = self._values.get(event, self._near_from)
+        return self._measure.scale * value + self._measure.error
 
     def may_hold(self, event: int, episode: int) -> bool:
         """Whether the event may exceed the floor, as far as is known with its episode closed."""
@@ -202,27 +248,48 @@ class Candidates:
             return inf
         return cosine_of(den, self._query.baseline) - self._evidence.error - 1e-9
 
+    def _value_of(self, base: float) -> float:
+        """The least number of the measure that an event needs without words."""
+        if self._values is None:
+            return self._cosine_of(base)
+        return (base - self._measure.error) / self._measure.scale - 1e-9
+
     def _near(self, levels: Sequence[float]) -> list[int]:
         """Episodes of vectors that are near enough."""
         if self._query.vector is None:
             return []
-        wanted = [self._cosine_of(self._least_base(level)) for level in levels]
+        wanted = [self._value_of(self._least_base(level)) for level in levels]
         new = [one < reached for one, reached in zip(wanted, self._reached, strict=True)]
         if not any(new):
             return []
-        least = min(one for one, is_new in zip(wanted, new) if is_new)
-        if least < self._near_from:
+        ages = self._by_age(min(one for one, is_new in zip(wanted, new) if is_new), wanted[-1])
+        events: list[int] = []
+        for of, least, reached in zip(ages, wanted, self._reached, strict=True):
+            events += [event for value, event in of if least <= value < reached]
+        self._reached = list(map(min, wanted, self._reached))
+        return list(dict.fromkeys(self._evidence.episode_ids(sorted(events))))
+
+    def _by_age(self, least: float, old: float) -> list[list[tuple[float, int]]]:
+        """(number, event) by age: all that have the least that is asked for, or, where a discount
+        lets old events of that number be very many, all new ones, and old ones as is asked."""
+        ages: list[list[tuple[float, int]]] = [[] for _ in AGES]
+        if self._values is not None:
+            if not self._new:
+                for id, end in self._recent:
+                    found = enumerate(self._measure.of_events(id, end - id), id)
+                    self._new += [(value, event) for event, value in found if value is not None]
+                self._values = {event: value for value, event in self._new}
+            if old < self._near_from:
+                self._near_from, self._nearest = old, self._measure.near(old)
+                self._values |= {event: value for value, event in self._nearest}
+        elif least < self._near_from:
             # somewhat more than is asked for now: it may be next
             most = self._cosine_of(self._least_base(self._floor))
             self._near_from = max(min(most, least), least - self._margin)
-            self._nearest = self._evidence.near(self._near_from)
-        events = []
-        for cosine, event in self._nearest:
-            age = self._age_at(event)
-            if wanted[age] <= cosine < self._reached[age]:
-                events.append(event)
-        self._reached = list(map(min, wanted, self._reached))
-        return list(dict.fromkeys(self._evidence.episode_ids(sorted(events))))
+            self._nearest = self._measure.near(self._near_from)
+        for value, event in dict.fromkeys([*self._new, *self._nearest]):
+            ages[self._age_at(event)].append((value, event))
+        return ages
 
     def _look_near(self, count: int) -> None:
         near, self._rest = self._evidence.nearest(count)

@@ -24,7 +24,7 @@ from ..formats.evidence import (
 from ..formats.log.event import ROLES
 from . import relevance
 from .candidates import Candidates
-from .rank import recency
+from .rank import Weights, recency
 from .relevance import BEFORE, BESIDE, DENSE, HALF, LEXICAL, NO_LEX, Lex, Lexical, Query
 from .relevance import sim as calibrate
 
@@ -149,6 +149,13 @@ class EventField:
         mine, theirs = self._stems_of(one), self._stems_of(other)
         return len(mine & theirs) / (len(mine | theirs) or 1)
 
+    def discount(self, event: int, weights: Weights) -> bool:
+        self._load([event])
+        return self._candidates.discount(self._vectors[event], weights)
+
+    def ceiling(self, event: int) -> float:
+        return min(self.upper[event], self._candidates.ceiling(event))
+
     def equals(self, event: int) -> list[int]:
         """Those in scope; first pinned ones, then those of an author whom the query names, then the
         newest."""
@@ -164,8 +171,8 @@ class EventField:
 
     def know(self, events: Iterable[int]) -> None:
         """Their rows."""
-        missing = [event for event in events if event not in self.rows]
-        self.rows.update(self.source.events(missing) if missing else {})
+        if missing := [event for event in events if event not in self.rows]:
+            self.rows.update(self.source.events(missing))
 
     def _around(self, event: int) -> list[int | None]:
         """The events whose cosines make its den, by their weights; None beyond its episode."""
@@ -189,11 +196,9 @@ class EventField:
         """An upper bound of the relevance, and the recency, of all in an episode that are in scope,
         may exceed the floor, and whose base may be `least`; returns a bound of the base of those
         that are left."""
-        if id not in self._episodes:
-            self._know_episodes([id])
+        self._know_episodes([id])
         episode = self._episodes[id]
-        left = self._left.get(id)
-        if left is None:
+        if (left := self._left.get(id)) is None:
             if self._hybrid:
                 most = self._candidates.bound_of(id, self._lex_of(episode).most)
                 if most < least:
@@ -201,8 +206,9 @@ class EventField:
             left = self._left[id] = self._all_of(episode)
         bases, dens, _ = left
         places = [place for place, base in enumerate(bases) if base >= least]
-        if self._hybrid and self.query.vector is not None:
-            self._bound(episode, left, [place for place in places if dens[place] is None])
+        unknown = [place for place in places if dens[place] is None]
+        if unknown and self._hybrid and self.query.vector is not None:
+            self._bound(episode, left, unknown)
         unlimited = self.evidence.is_unlimited
         for place in places:
             if bases[place] < least:
@@ -291,8 +297,6 @@ class EventField:
 
     def _bound(self, episode: Episode, left: "_Left", places: Sequence[int]) -> None:
         """Bound the bases of these events by their own cosines."""
-        if not places:
-            return
         lex, error, baseline = self._lex_of(episode), self.evidence.error, self.query.baseline
         if not (near := left.near):
             near += [*[None] * BEFORE, *self.evidence.cosines(episode), *[None] * len(BESIDE)]
@@ -312,13 +316,11 @@ class EventField:
 
     def _relevance_of(self, episode: Episode, place: int, lex: float, den: float | None) -> float:
         kind, time = episode.kinds[place], episode.times[place]
-        chat = self._chats.get(episode.id)
-        if chat is None:
+        if (chat := self._chats.get(episode.id)) is None:
             chat = self._is_chat(episode)
         timed = bool(self._spans) and self._is_timed(time)
         key = episode.authors[place] in self._named, kind, chat, timed
-        factors = self._factors.get(key)
-        if factors is None:
+        if (factors := self._factors.get(key)) is None:
             factors = self._factors[key] = relevance.factors(
                 named=key[0],
                 person=kind % QUESTION == USER and chat,
@@ -373,8 +375,7 @@ class EventField:
         return self._relevance_of(episode, place, self._lex_of(episode).at(place), den)
 
     def _lex_of(self, episode: Episode) -> Lex:
-        lex = self._lexes.get(episode.id)
-        if lex is None:
+        if (lex := self._lexes.get(episode.id)) is None:
             lex = self._lexes[episode.id] = self._words.of(episode) if self._words else NO_LEX
         return lex
 

@@ -45,6 +45,12 @@ class Recorded:
     def reach(self, level: object) -> None:
         pass
 
+    def discount(self, event: int, weights: rank.Weights) -> bool:
+        return False
+
+    def ceiling(self, event: int) -> float:
+        return self.upper[event]
+
     def may_exceed(self, event: int) -> bool:
         return event in self.upper
 

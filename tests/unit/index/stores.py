@@ -35,7 +35,7 @@ GAPS = [0, 1, 20_000, 20_000, MINUTE, MINUTE, HOUR, HOUR + 1, 5 * HOUR, 3 * cloc
 
 VOCABULARY = """
     server pm2 restart hangs tax extension deadline invoice Müller naïve café running runs ran
-    runner Boston dog dogs walk garden tomato pasta recipe piano lesson daughter Ann's don't the
+    runner Boston dog dogs πόλη garden tomato pasta recipe piano lesson daughter Ann's don't the
     of and is 日本語 東京 data base 🚀 x1 2026
 """.split()
 AUTHORS = ["", "Ann", "Bob Miller", "李雷", "Server"]

@@ -31,6 +31,7 @@ from unit.index.stores import Shape
 
 pytestmark = pytest.mark.usefixtures("unsynced", "engine", "small")
 
+ran: Counter = Counter()
 EXACT = 12  # digits: what is equal in exact arithmetic is a tie
 
 
@@ -43,6 +44,14 @@ def small():
         patch.setattr(rank, "FIRST_BEST", 1)
         for name, value in {"FIRST": 1, "TOPS": (1, 4), "MANY": 1}.items():
             patch.setattr(candidates, name, value)
+        discount = candidates.Candidates.discount
+
+        def counted(self, *of):
+            discounted = discount(self, *of)
+            ran["discounted"] += discounted
+            return discounted
+
+        patch.setattr(candidates.Candidates, "discount", counted)
         yield
 
 
@@ -320,12 +329,18 @@ def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
     }[kind]
 
 
+#: a common word, a sign, words without spaces between, folded ones, and nothing that is a term
+SAID = ["server", "the", "🚀", "東京", "ΠΌΛΗ", "MÜLLER naïve", "...", "\u00ad \u200b", "?!"]
+
+
 def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
     said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "Ann"], k=rnd.choice([0, 1, 2, 5])))
     if rnd.random() < 0.2:
         said = rnd.choice(["yesterday", "yesterday nowhere", "Ann yesterday", f"{said} yesterday"])
     if events and rnd.random() < 0.3:
         said = rnd.choice(events).content
+    elif rnd.random() < 0.3:
+        said = rnd.choice([*SAID, " ".join(rnd.choices(stores.VOCABULARY, k=500))])
     known = [t.vector for t in events if t.vector is not None]
     if known and rnd.random() < 0.3:
         vector = rnd.choice(known)
@@ -347,8 +362,6 @@ shapes = st.builds(
     embedded=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
     pins=st.sampled_from([0, 0, 0, 1, 3, 9]),
 )
-
-ran: Counter = Counter()
 
 
 @pytest.fixture(scope="module")
@@ -436,3 +449,4 @@ def test_all_of_that_has_happened():
     assert ran["stores"] >= 80
     for what in ("packed", "widened", "spared", "pinned", "hits", "equal", "timed"):
         assert ran[what] > 30, what
+    assert ran["discounted"] > 20

@@ -25,6 +25,12 @@ class Field:
     def pair(self, one, other):
         return 0.0
 
+    def discount(self, event, weights):
+        return False
+
+    def ceiling(self, event):
+        return self.upper[event]
+
     def equals(self, event):
         return [event]
 

@@ -26,7 +26,7 @@ class ServerScan:
     def __init__(self, index: Any, model: str, query: Sequence[float]):
         from .connection import Vector
 
-        self._db, self._model = index.db, model
+        self._index, self._db, self._model = index, index.db, model
         form = struct.Struct(f"<{len(query)}e")
         self._query = Vector(form.pack(*query))
         # what is lost of the query, and of a sum of so many products in float32; vectors have
@@ -43,6 +43,9 @@ class ServerScan:
         for owner, cosine in rows:
             found[owner - first] = cosine
         return found
+
+    def along(self, vector: Sequence[float]) -> "ServerScan":
+        return ServerScan(self._index, self._model, vector)
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
         rows = self._db.execute(

@@ -116,6 +116,9 @@ class EventScan(Protocol):
     def of_events(self, first: int, count: int) -> list[float | None]:
         """Of events with consecutive ids; None where there is no vector."""
 
+    def along(self, vector: Sequence[float]) -> "EventScan":
+        """The same of another vector of length 1."""
+
     def near(self, cosine: float) -> list[tuple[float, int]]:
         """(cosine, event) of all that have at least this one."""
 

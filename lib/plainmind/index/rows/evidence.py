@@ -11,7 +11,7 @@ from math import inf
 
 from ...formats.evidence import Episode, Question, RecentEpisode, Scope
 from . import events, word_counts
-from .database import Damaged, IndexDatabase, SqlConnection
+from .database import Damaged, EventScan, IndexDatabase, SqlConnection
 from .events import BITS, bounds, event_id
 
 #: events whose episodes are looked up one by one; of more, a list of all episodes is read
@@ -79,6 +79,9 @@ class StoredEvidence:
 
     def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
         return self._cosines.nearest(count) if self._cosines else ([], -inf)
+
+    def along(self, vector: Sequence[float]) -> EventScan | None:
+        return self._cosines.along(vector) if self._cosines else None
 
     # --- the scope
 

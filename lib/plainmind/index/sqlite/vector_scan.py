@@ -37,7 +37,7 @@ class EventCosines(vector_file.Cosines):
         row = row_of(index.db, model)
         assert row is not None
         super().__init__(file, query, row.error, row.reach)
-        self._db, self._model = index.db, model
+        self._index, self._db, self._model = index, index.db, model
         sql = "SELECT place FROM vector_holes WHERE token = ?"
         self._holes = frozenset(chain(*index.db.execute(sql, (row.token,))))
 
@@ -79,6 +79,9 @@ class EventCosines(vector_file.Cosines):
                 cosines = self.cosines(at, at + count)
                 return cosines if run is wanted else cosines[::-1]
         return None
+
+    def along(self, vector: Sequence[float]) -> "EventCosines":
+        return EventCosines(self._index, self._model, self.file, vector)
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
         return self._events_at(self.above(cosine))
