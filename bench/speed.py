@@ -1,13 +1,15 @@
 """Speed of whole processes against the interpreter's own floor, measured in the same run.
 
     .venv/bin/python bench/speed.py [--turns apollo,1000,10000] [--pages N] [--embed N]
+        [--homes FOLDER [--sizes 10000,100000,1000000] [--rounds N] [--only NAME,...] [--account]]
 
 CPU is user + system time of a finished process, start-up included; the floor is the same
 interpreter importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other
 turns come from a generator with a fixed seed, so every run has the same. Vectors for the recall
 figures are random directions kept in vectors/: what a recall costs does not depend on what they
-mean. `--embed N` also measures the embedded model's own rate by length of text, each on as many
-characters as N turns of 100 have.
+mean. `--homes FOLDER` measures instead how recalls and turns grow with homes of such sizes
+(bench/growth.py). `--embed N` also measures the embedded model's own rate by length of text, each
+on as many characters as N turns of 100 have.
 """
 
 import argparse
@@ -24,6 +26,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import growth
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -432,8 +436,11 @@ def main() -> None:
     parser.add_argument("--turns", default="apollo,1000,10000")
     parser.add_argument("--pages", type=int, default=2000)
     parser.add_argument("--embed", type=int, default=200)
+    growth.add_options(parser)
     given = parser.parse_args()
     compile_all()
+    if given.homes:
+        return growth.grow(given)
     floor = cost([PYTHON, "-I", "-c", "import click"], dict(os.environ))
     line("floor: the interpreter and click", floor, floor)
     for name in filter(None, given.turns.split(",")):
