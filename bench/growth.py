@@ -1,12 +1,12 @@
 """How commands grow with a memory: part of bench/speed.py, which has its options.
 
-CPU as multiples of the interpreter's floor in the same rounds, the peak of memory without
-mapped files, and the exponent between the smallest and the largest home. Homes are made by bench/homes.py
-where they are not there; they are read, and nothing is written into them but what a recall takes
-in. The exponent is that of CPU above the floor: 0 is flat, 1 grows as the home does. The peak is of
-RssAnon, looked at every millisecond of one more run. With --account each command is run once more
-in a process that tells CPU by step, statements and rows of the index (bench/account.py), and how
-many modules it imports.
+CPU as multiples of the interpreter's floor in the same rounds, the peak of memory without mapped
+files, and the exponent between the smallest and the largest home. Homes are made by
+bench/homes.py where they are not there; they are read, and nothing is written into them but what
+a recall takes in. The exponent is that of CPU above the floor: 0 is flat, 1 grows as the home
+does. The peak is of RssAnon, looked at every millisecond of one more run. With --account each
+command is run once more in a process that tells CPU by step, statements and rows of the index
+(bench/account.py), and how many modules it imports.
 """
 
 import argparse

@@ -39,6 +39,20 @@ def prepare(text: str, longest: int = LONGEST) -> str:
     return text if text.strip() else " "
 
 
+def cut_middle(text: str, longest: int) -> str:
+    """The first and the last words of a text that is longer, about half as long each."""
+    if len(text) > longest:
+        text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    head, tail = text[: half + 1].rpartition(" ")[0], text[-half - 1 :].partition(" ")[2]
+    # a script without spaces has no word to cut at
+    head = head if len(head) > half // 2 else text[:half]
+    tail = tail if len(tail) > half // 2 else text[-half:]
+    return f"{head} … {tail}"
+
+
 def check_vectors(
     vectors: Any, count: int, who: str, dimensions: int | None = None
 ) -> "list[array[float]]":

