@@ -37,7 +37,8 @@ _ROWS = {
     "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written "
     "FROM kg_triples LEFT JOIN pages ON pages.id = page",
     "kg_entities": "SELECT name, triples, same FROM kg_entities",
-    "vectors of passages": "SELECT path, passages.line, model, embedding FROM vectors "
+    # engines order vectors differently: of one text they are equal
+    "vectors of passages": "SELECT path, passages.line, text, model, embedding FROM vectors "
     "JOIN passages ON kind = 'passage' AND passages.id = owner "
     f"JOIN pages ON pages.id = page {_SERVING} WHERE embedding IS NOT NULL",
     "vectors": "SELECT path, line, vectors.model, embedding FROM vectors "
