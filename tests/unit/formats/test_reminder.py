@@ -6,7 +6,7 @@ import time
 
 import pytest
 from hostile import PIECES, texts
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.formats.reminder import reminder
 from plainmind.formats.reminder.hidden import find_hidden
@@ -281,6 +281,8 @@ def naive(raw: bytes) -> dict[str, str] | None:
     return fields
 
 
+@example(b'- [ ] date=2026-01-30 time=10:00 recur=none msg="a" #x\0')
+@example('- [ ] date=2026-01-30 time=10:00 recur=none msg="a" %%\u2028%%'.encode())
 @given(marked)
 def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
     contents = reminder.parse(data)

@@ -36,6 +36,8 @@ _KEY = re.compile(r"[^\s#*\-\[\]{},][^\n]*?:(?=[ \t\r]|\Z)")
 _PARTS = re.compile(
     r"""([ ]*(?:-[ ]+)?(?:"[^"\n]*"|'[^'\n]*'|[^\W\d][\w ./-]*?):[ ]+|[ ]*-[ ]+)(\S.*?)(\s*)\Z"""
 )
+_AN_ITEM = re.compile(r"-[ ]+")
+_SCALAR = re.compile(r"[:-][ \t]+[|>][-+0-9]*[ \t]*(?:#.*)?\r?\Z")  # begins a text of many lines
 _ITEM = re.compile(r"[#@%`]?[^\W_][^\[\]{}\"'#:,]*")
 
 
@@ -164,11 +166,27 @@ def _repairs(
     """(number, text) of a line that may stand in place of one, the best first; '' for none."""
     for number in near:
         text = _quote(rows[number])
-        if text != rows[number] and _is_better(rows, number, text, check, failure):
+        if text == rows[number] or not _stands_alone(rows, number, text):
+            continue
+        if _is_better(rows, number, text, check, failure):
             yield number, text
     for number in near:
         if number and _is_better(rows, number, _blank(rows[number]), check, failure):
             yield number, ""
+
+
+def _stands_alone(rows: list[str], number: int, text: str) -> bool:
+    """Whether a line that loses its tabs is an item or a key of its own, the first below a key or
+    beside one of its kind, and not the next line of a text; True where it has none."""
+    row = rows[number]
+    if "\t" not in row[: len(row) - len(row.lstrip(" \t"))]:
+        return True
+    before = next((one for one in reversed(rows[:number]) if one.strip(" #\r")), "")
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    kind = _AN_ITEM if _AN_ITEM.match(text, len(indent)) else _KEY
+    beside = before.startswith(indent) and kind.match(before, len(indent))
+    below = before.rstrip(" \r").endswith(":")
+    return bool(beside or below) and not any(map(_SCALAR.search, rows[:number]))
 
 
 def _is_better(

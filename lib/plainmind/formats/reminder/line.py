@@ -62,7 +62,8 @@ def parse_line(raw: bytes) -> ParsedLine | None:
     opening, *values = match.groups()
     values += [""] * (5 - len(values))
     fields = match[0].rstrip(" ")
-    if None in values or not _TAIL.fullmatch(text, match.end()):
+    end = match.end()
+    if None in values or not _TAIL.fullmatch(text, end) or UNSAFE.search(text, end):
         return None
     if _wrong_value("date", values[0]) or not values[3].strip():
         return None
