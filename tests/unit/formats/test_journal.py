@@ -72,7 +72,8 @@ REFUSED = [
     (line(duration_s=0).replace(b": 0}", b": 1e999}"), "duration_s: Infinity is out of range"),
     (b'{"type":"route","evidence":{"a":[1e999]}}\n', 'evidence: {"a": [Infinity]} is not JSON'),
     (b'{"type":"route","inputs":' + b'{"a":' * 20 + b"1" + b"}" * 21 + b"\n", "inputs: {"),
-    (b'{"a":' + b"[" * 30_000 + b"\n", "nested too deep"),
+    # Python 3.14 reads so deep, and sees that no end follows
+    (b'{"a":' + b"[" * 30_000 + b"\n", ("nested too deep", "not valid JSON")),
     (b'{"a":"\xff"}\n', "not valid UTF-8"),
     (b'{"a":' + b"9" * 5000 + b"}\n", "Exceeds the limit"),
     (b'"' + b"x" * journal.MOST + b'"\n', "a line of more than 64 KiB; put what is long in a file"),
