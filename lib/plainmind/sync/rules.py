@@ -1,8 +1,8 @@
 """Every kind of file of a memory folder, and what becomes of it where machines share the memory.
 
-A table, and the order of its rows is that in which they are tried. `tests/unit/sync/test_rules.py`
-holds docs/files.md and docs/sync.md to it: a new kind of file needs a row here. What no row knows
-stays on its machine, and `mem-sync --status` names it.
+A table, and the order of its rows is that in which they are tried. `tests/unit/sync/` holds
+docs/files.md and docs/sync.md to it: a new kind of file needs a row here. What no row knows stays
+on its machine, and `mem-sync --status` names it.
 """
 
 import re

@@ -292,7 +292,7 @@ def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
         stores.run(index, Fake())
         said = {row[:2]: row[2] for row in index.rows()["passages"]}
         titles = {row[0]: row[-2] for row in index.rows()["pages"]}
-        vectors = {row[:2]: row[3] for row in index.rows()["vectors of passages"]}
+        vectors = {row[:2]: row[-1] for row in index.rows()["vectors of passages"]}
         assert set(vectors) == set(said)
         for place, vector in vectors.items():
             text = f"{titles[place[0]]}\n{said[place]}"

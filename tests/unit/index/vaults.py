@@ -7,7 +7,7 @@ from math import sqrt
 
 from plainmind.ground.paths import Home
 from plainmind.index.engine import EmbeddingOutcome, Index
-from plainmind.index.vector_bytes import to_blob
+from plainmind.index.vector_bytes import from_blob, to_blob
 from unit.index import stores
 from unit.index.stores import MODEL
 
@@ -43,6 +43,11 @@ def write_office(home: Home) -> None:
 def with_cosine(cosine: float) -> "array[float]":
     """A vector that has this cosine with QUERY."""
     return array("f", [cosine, sqrt(1 - cosine * cosine)])
+
+
+def kept_cosine(cosine: float) -> float:
+    """The cosine with QUERY of what is kept of such a vector, in two bytes a dimension."""
+    return from_blob(to_blob(with_cosine(cosine)))[0]
 
 
 def give(index: Index, path: str, *cosines: float | None) -> None:

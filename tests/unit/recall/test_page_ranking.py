@@ -28,7 +28,7 @@ from plainmind.truth.pages import lint
 from scene import NOW, ROOT
 from unit.index import stores
 from unit.index.stores import MODEL
-from unit.index.vaults import QUERY, everything, give, write
+from unit.index.vaults import QUERY, everything, give, kept_cosine, write
 
 pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 numbers = iter(range(10**6))
@@ -121,7 +121,7 @@ class Made:
                 lex[path] += idf * times / (times + 1.2 * (0.5 + 0.5 * lengths[path] / mean))
         lex = {path: value / ideal if ideal else 0.0 for path, value in lex.items()}
         cosines = {
-            path: page[3]
+            path: kept_cosine(page[3])
             for path, page in self.pages.items()
             if with_vectors and page[3] is not None
         }
@@ -239,7 +239,9 @@ def test_the_best_passage_of_a_page_speaks_for_it(home):
         give(index, other, 0.4)
         known = ask(index, "zzz", vector=QUERY)
         dens = [(each.row.name, round(each.den, 6)) for each in known.found]
-        assert dens == [("long", 0.833333), ("other", 0.666667)]
+        assert dens == [
+            ("long", round(kept_cosine(0.5) / 0.6, 6)), ("other", round(kept_cosine(0.4) / 0.6, 6))
+        ]  # fmt: skip
         (shown, _) = page_block.fit(known, OPEN._replace(each=30)).shown
         assert shown.line == 8 and shown.excerpt.startswith("…pepper")
 
