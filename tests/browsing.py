@@ -90,17 +90,25 @@ def open_page(browser, size: dict[str, int] = WIDE, **options: Any):
     found: list[str] = []
     page.on("console", lambda said: found.append(f"{said.type}: {said.text}"))
     page.on("pageerror", lambda error: found.append(f"error: {error}"))
-    page.on("requestfailed", lambda request: _is_left(request) or found.append(
+    page.on("requestfailed", lambda request: _is_left(request, page) or found.append(
         f"failed: {request.url}: {request.failure}"))  # fmt: skip
     page.on("response", lambda answer: found.extend(
         [f"{answer.status}: {answer.url}"] if answer.status >= 400 else []))  # fmt: skip
-    page.complaints = found
+    page.complaints, page.left = found, ""
     return page
 
 
-def _is_left(request) -> bool:
-    """A stream of events ends when the page is left."""
-    return request.url.endswith("/events") and request.failure == "net::ERR_ABORTED"
+def go_on(page, url: str) -> None:
+    """From one address to the next."""
+    page.left = page.url
+    page.goto(url)
+
+
+def _is_left(request, page) -> bool:
+    """A stream of events ends when the page is left, and so does its question what is new."""
+    is_asked = request.url == page.left and request.resource_type == "fetch"
+    given_up = request.failure == "net::ERR_ABORTED"
+    return given_up and (is_asked or request.url.endswith("/events"))
 
 
 def check_access(page) -> list[str]:

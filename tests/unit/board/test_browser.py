@@ -14,6 +14,7 @@ from browsing import (
     check_ids,
     check_links,
     check_width,
+    go_on,
     open_page,
 )
 from plainmind.board import publishing, rendering
@@ -111,7 +112,7 @@ def test_every_page_of_a_full_home_is_drawn_readable_and_fits(name, memory, boar
     # axe is most of what these tests cost: of a page's two schemes, its parts show the other
     for path, scheme in zip(list_paths(memory, page), ("dark", "light")):
         shown.set_viewport_size(WIDE)
-        shown.goto(board.url + path)
+        go_on(shown, board.url + path)
         assert shown.locator("h1").count() == 1, path
         assert check(shown, *(["light", "dark"] if THOROUGH else [scheme])) == [], path
 
@@ -121,7 +122,7 @@ def test_every_page_of_an_empty_home_says_what_would_be_there(name, empty_board,
     page, shown = next(page for page in PAGES if page.name == name), visitor
     shown.complaints.clear()
     shown.set_viewport_size(PHONE)
-    shown.goto(empty_board.url + page.path)
+    go_on(shown, empty_board.url + page.path)
     assert check_width(shown) + shown.complaints == []
     assert shown.locator("main code").count(), "no command that makes it"
 
