@@ -12,7 +12,7 @@ from math import ceil, exp, log
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plainmind.formats import words
 from plainmind.formats.evidence import Question, Scope
@@ -152,16 +152,15 @@ class Judge:
 
     def _words(self, event: Logged) -> float:
         n = len(self.events)
-        count = sum(t.length for t in self.events)
-        openings = sum(t.opening_length for t in self.events)
+        # where all that was ever said is stop words, they have a length, too
+        count = sum(t.length for t in self.events) or 1
+        openings = sum(t.opening_length for t in self.events) or 1
         stretch, window = self.episodes[event.episode], self._beside(event, 2)
         before = stretch[stretch.index(event) - 1] if stretch.index(event) else None
         score = ideal = 0.0
         for term in self.terms:
             idf = self._idf(n, sum(t.times(term) > 0 for t in self.events))
             ideal += 2.5 * idf
-            if not count:
-                continue
             score += idf * self._bm25(event.times(term), event.length, count / n)
             if before is not None and is_question(before):
                 times = before.times(term)
@@ -341,6 +340,7 @@ def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
         said = rnd.choice(events).content
     elif rnd.random() < 0.3:
         said = rnd.choice([*SAID, " ".join(rnd.choices(stores.VOCABULARY, k=500))])
+    said = said.replace("2026", "26")  # "of 2026" is a time that the judge does not read
     known = [t.vector for t in events if t.vector is not None]
     if known and rnd.random() < 0.3:
         vector = rnd.choice(known)
@@ -370,6 +370,8 @@ def folder(tmp_path_factory):
 
 
 @settings(phases=stores.UNSHRUNK)
+@example(shape=Shape(4, 1, 1, 8, 0.9, 1))  # one event, of stop words alone
+@example(shape=Shape(151, 52, 3, 16, 0.5, 9))  # 500 words, and "of 2026" among them
 @given(shape=shapes)
 def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, shape):
     ran["stores"] += 1
