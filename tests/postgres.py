@@ -133,6 +133,16 @@ class Server:
                 cursor = db.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
+    def holds(self, data: bytes) -> bool:
+        """Whether a file of a table has this; not the log of writes."""
+        self.sql("CHECKPOINT")
+        for folder, _, names in os.walk(os.path.join(self._data, "base")):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    if data in file.read():
+                        return True
+        return False
+
     def role_of(self, home: Home) -> str:
         """A home's own role, made first."""
         digest = hashlib.sha256(os.path.realpath(home.root).encode()).hexdigest()

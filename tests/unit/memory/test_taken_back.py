@@ -312,7 +312,7 @@ def world(home) -> World:
 
 
 @pytest.mark.parametrize("kind", ["logs", "knowledge"])
-def test_no_word_stays_in_the_tables_of_words(kind, world):
+def test_no_word_stays_in_the_tables_of_words(kind, world, index_is_a_file):
     """Where a word is only marked as deleted, its letters stay in the file."""
     lived = Home(world.home.root)
     Log(lived).append("note/w", [EventDraft(NOW, "user", "The zanzibarword is here.", {})], NOW)
@@ -355,7 +355,9 @@ def test_it_is_said_once_and_stays_a_finding(world):
 
 
 @pytest.mark.parametrize("by_hand", [W.cut_out, W.remove, W.edit, W.remove_context, W.append])
-def test_where_nothing_can_be_written_it_is_not_told_either(world, monkeypatch, by_hand):
+def test_where_nothing_can_be_written_it_is_not_told_either(
+    world, monkeypatch, by_hand, index_is_a_file
+):
     """And what is there is found: nothing is changed in the index, or made."""
     ours = f"{world.home.root}/"
     monkeypatch.setattr(opening, "_is_writable", lambda path: not path.startswith(ours))

@@ -11,6 +11,14 @@ from ..rows.word_counts import MOST
 
 CHUNK = 20_000  # places that are taken out at once
 
+# what has words of a text, or is made from them
+_OF_EVENTS = "words", "word_counts", "events", "episodes", "authors", "models"
+_OF_PAGES = (
+    "page_words", "page_places", "pages", "passages", "page_hashes", "page_tags", "page_aliases",
+    "page_links", "kg_triples", "kg_entities",
+)  # fmt: skip
+_OF_BOTH = "vectors", "removed"
+
 _OF_TERM = "FROM words WHERE term = ?"
 
 
@@ -86,11 +94,6 @@ def totals(index: Any) -> str:
 
 
 def purge(index: Any, table: str) -> None:
-    """Rows that are only marked as deleted go out of the server's files of these tables; what its
-    log of writes and its backups hold is the server's owner's."""
-    of = (
-        ("words", "events")
-        if table == "words"
-        else ("page_words", "page_places", "pages", "passages")
-    )
-    index.rewrite(of)
+    """Rows that are only marked as deleted go out of the server's files of all tables that have
+    something of a text; what its log of writes and its backups hold is the server's owner's."""
+    index.rewrite((*(_OF_EVENTS if table == "words" else _OF_PAGES), *_OF_BOTH))
