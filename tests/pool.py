@@ -40,6 +40,8 @@ def rank(path: str) -> int:
 def scope(nodeid: str) -> str:
     """What is run in one process: a file, or a test of a file that is long."""
     path = nodeid.partition("::")[0]
+    if os.path.basename(path).startswith("test_postgres"):
+        return "postgres"  # they share a server
     return nodeid if path in APART else path
 
 

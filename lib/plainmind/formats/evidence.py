@@ -160,6 +160,10 @@ class Evidence(Protocol):
     @property
     def error(self) -> float: ...
 
+    @property
+    def approximate(self) -> bool:
+        """Whether some of those that are near may be missing."""
+
     def episode_ids(self, events: Sequence[int]) -> Sequence[int]:
         """The episode that each of these is in; they ascend, and are there."""
 

@@ -55,6 +55,13 @@ KEYS: dict[str, Key] = {
         "what keeps the index, sqlite or the address of a PostgreSQL database, "
         "postgresql://USER@HOST/DATABASE",
     ),
+    "index.vectors": _text(
+        "exact",
+        "how the nearest of many vectors are found in a PostgreSQL database, by comparing all or, "
+        "not surely all of them, by an HNSW index, which mem-embed makes",
+        "exact",
+        "hnsw",
+    ),
     "recall.sim": _text(
         "hybrid",
         "whether relevance is by words and vectors or by vectors alone",

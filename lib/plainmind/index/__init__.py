@@ -6,8 +6,8 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-def engine_in_use(name: str = "sqlite", password: str = "") -> "Engine":
-    """By the setting index.engine, and the password that `.env` has."""
+def engine_in_use(name: str = "sqlite", password: str = "", vectors: str = "exact") -> "Engine":
+    """By the settings index.engine and index.vectors, and the password that `.env` has."""
     if name == "sqlite":
         from .sqlite import opening
 
@@ -17,4 +17,4 @@ def engine_in_use(name: str = "sqlite", password: str = "") -> "Engine":
     address = Address.parse(name, password)
     from .postgres.opening import PostgresEngine
 
-    return PostgresEngine(address)
+    return PostgresEngine(address, approximate=vectors == "hnsw")

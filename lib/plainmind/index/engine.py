@@ -205,6 +205,9 @@ class Index(Protocol):
     def serve(self, model: str) -> None:
         """This model answers from now on; vectors of the one that did are dropped."""
 
+    def optimize(self) -> None:
+        """Make what speeds up later answers, as the settings say, however long that takes."""
+
     def status(self, model: str) -> EmbeddingStatus: ...
 
     def count_pending(self, model: str) -> int:

@@ -40,8 +40,8 @@ class Memory(NamedTuple):
     def engine(self) -> "Engine":
         from .. import index
 
-        password = self.env.get("PGPASSWORD")
-        return index.engine_in_use(self.settings["index.engine"], password)
+        of, password = self.settings.section("index"), self.env.get("PGPASSWORD")
+        return index.engine_in_use(of["engine"], password, of["vectors"])
 
     def opened(
         self, *, thorough: bool = False, work: str = "taking in", made: bool = False

@@ -66,12 +66,17 @@ def list_days(memory: Memory, given: Mapping[str, tuple[int, int, int]]) -> list
 
 def rebuild(memory: Memory) -> None:
     memory.engine.rebuild(memory.home)
-    state(memory, "rebuilding")
+    for index in memory.opened(work="rebuilding"):
+        with index:
+            index.counts()
+            index.optimize()
 
 
 def verify(memory: Memory) -> list[Difference]:
     """What an index made again from the files would say differently."""
     found: list[Difference] = []
+    # both compare all vectors: what HNSW misses would look like a difference
+    memory.settings.override("index.vectors", "exact")
     for index in memory.opened(thorough=True):
         with index:
             if model := index.model():

@@ -66,6 +66,8 @@ def _embed(memory: Memory, index: Index, options: EmbedOptions, refs: list[str] 
                 at=None if refs is None else list(there.values()),
             )
             work = run.over(due)
+            if refs is None:
+                index.optimize()
     except Busy:
         if refs is None:
             raise Busy("another mem-embed is at work", cure="it will do these texts too") from None

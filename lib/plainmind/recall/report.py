@@ -118,6 +118,8 @@ def _explanation(result: Moments, form: Form) -> str:
         f"# events that may exceed the floor: {result.events}; scored exactly: {result.pool}; "
         f"times the pool was widened: {result.widened}\n"
     )
+    if result.approximate:
+        notes += "# vectors: the nearest by HNSW (index.vectors), which may miss some\n"
     if more:
         notes += f"# more: {', '.join(f'{n:,} {why}' for why, n in sorted(more.items()))}\n"
     return notes + "".join("\t".join(row) + "\n" for row in rows)

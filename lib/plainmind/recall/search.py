@@ -48,6 +48,7 @@ class Moments(NamedTuple):
     widened: int
     postings: int
     times: Sequence[str] = ()  # that the query names, each with its days
+    approximate: bool = False  # some vectors that are near may have been missed
 
 
 NOTHING = Moments([], [], {}, [], 0, 0, 0, 0)
@@ -70,7 +71,8 @@ def ranked(field: EventField, limits: Limits) -> Moments:
     excluded = Counter(reason for reason, _ in field.excluded.values())
     excluded.subtract(reason for _, reason in near)
     counts = len(field.upper), field.postings, +excluded
-    return assemble(ranking, field.rows, field.terms, *counts, [*map(describe, field.times)])
+    found = assemble(ranking, field.rows, field.terms, *counts, [*map(describe, field.times)])
+    return found._replace(approximate=field.evidence.approximate)
 
 
 def describe(time: NamedTime) -> str:

@@ -108,6 +108,7 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> 
         "postings": result.postings,
         "widened": result.widened,
         "excluded": dict(result.excluded),
+        **({"approximate": True} if result.approximate else {}),
         "turns": [
             {
                 "hit": list(hit[:-1]),
@@ -143,7 +144,8 @@ def replay(trace: Any, path: str) -> Moments:
         dropped = [*ranking.dropped, *field.near(ranking.best, limits)]
         ranking = ranking._replace(dropped=dropped, widened=trace["widened"])
         counts = trace["scope_turns"], trace["postings"], {**trace["excluded"]}
-        return search.assemble(ranking, field.rows, trace["terms"], *counts, [*trace["times"]])
+        found = search.assemble(ranking, field.rows, trace["terms"], *counts, [*trace["times"]])
+        return found._replace(approximate=trace.get("approximate", False) is True)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         cure = "make one with mem-recall --trace"
         raise BadData(f"not a trace of a recall: {error}", place=path, cure=cure) from None

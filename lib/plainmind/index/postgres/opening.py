@@ -25,8 +25,9 @@ LEAST_VECTOR = (0, 7)  # of pgvector: it has vectors of float16
 
 
 class PostgresEngine:
-    def __init__(self, address: Address):
-        self.address = address
+    def __init__(self, address: Address, *, approximate: bool = False):
+        """`approximate`: vectors may be looked for by HNSW, where there are many."""
+        self.address, self.approximate = address, approximate
 
     def opened(
         self, home: Home, say: Callable[[str], None], *, thorough: bool = False
@@ -135,7 +136,9 @@ class PostgresEngine:
                 what = f"the schema '{own}' is the index of another memory folder"
                 cure = "give each a role of its own, or take it over with 'mem-index --rebuild'"
                 raise Misconfigured(what, place=str(self.address), cure=cure)
-            return ServerTables(home, db, own, found["token"])
+            tables = ServerTables(home, db, own, found["token"])
+            tables.approximate = self.approximate
+            return tables
         except BaseException:
             db.close()
             raise

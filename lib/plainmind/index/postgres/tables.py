@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...ground.paths import Home
 from ..rows.database import Damaged
 from ..rows.store import Store
-from . import vectors, words
+from . import hnsw, vectors, words
 from .connection import ServerConnection
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def lock(db: ServerConnection, schema: str) -> None:
 
 class ServerTables(Store):
     db: ServerConnection
+    approximate = False  # vectors that are near may be looked for by HNSW
 
     def __init__(self, home: Home, db: ServerConnection, schema: str, token: str):
         super().__init__(home)
@@ -140,6 +141,8 @@ class ServerTables(Store):
             return
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
+        # it would be made again here, for minutes: the next mem-embed does
+        hnsw.drop(self.db)
         for table in tables:
             self.db.execute(f"VACUUM (FULL) {table}")
 

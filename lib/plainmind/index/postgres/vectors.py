@@ -1,15 +1,18 @@
 """Vectors as pgvector keeps them. A scan is exact, but for the float32 arithmetic of the server,
-whose error is bounded here; what is chosen by it is compared by the vectors themselves.
+whose error is bounded here; what is chosen by it is compared by the vectors themselves. Where an
+index by HNSW was made, a question that is not answered by the nearest few asks for a scan.
 """
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import dist, inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...formats.evidence import dot
 from ..rows.embedded import THERE
 from ..vector_bytes import from_blob
+from . import hnsw
 
 if TYPE_CHECKING:
     from .connection import ServerConnection
@@ -21,12 +24,14 @@ _COLUMNS = "embedding attempts status error next_try checksum".split()
 
 
 class ServerScan:
-    """The cosine of a question with the vector of every event."""
+    """The cosine of a question with the vector of every event; `approximate`: of most of those
+    that are nearest, as HNSW finds them."""
 
-    def __init__(self, index: Any, model: str, query: Sequence[float]):
+    def __init__(self, index: Any, model: str, query: Sequence[float], approximate: bool):
         from .connection import Vector
 
         self._index, self._db, self._model = index, index.db, model
+        self.approximate = approximate
         form = struct.Struct(f"<{len(query)}e")
         self._query = Vector(form.pack(*query))
         # what is lost of the query, and of a sum of so many products in float32; vectors have
@@ -45,9 +50,16 @@ class ServerScan:
         return found
 
     def along(self, vector: Sequence[float]) -> "ServerScan":
-        return ServerScan(self._index, self._model, vector)
+        return ServerScan(self._index, self._model, vector, self.approximate)
+
+    @cached_property
+    def _found(self) -> Sequence[tuple[float, int]]:
+        """By HNSW."""
+        return hnsw.find_nearest(self._db, self._model, self._query) if self.approximate else ()
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
+        if self._found and self._found[-1][0] < cosine:
+            return [one for one in self._found if one[0] >= cosine]
         rows = self._db.execute(
             f"SELECT -(embedding <#> ?1), owner {_OF_EVENTS.replace('?', '?2')} "
             "AND embedding <#> ?1 <= ?3",
@@ -56,6 +68,8 @@ class ServerScan:
         return rows.fetchall()
 
     def nearest(self, count: int) -> tuple[list[tuple[float, int]], float]:
+        if found := [*self._found[:count]]:
+            return found, found[-1][0]
         rows = self._db.execute(
             f"SELECT -(embedding <#> ?1), owner {_OF_EVENTS.replace('?', '?2')} "
             "ORDER BY embedding <#> ?1 LIMIT ?3",
@@ -68,7 +82,10 @@ def scan(index: Any, model: str, query: Sequence[float]) -> ServerScan | None:
     row = index.db.execute(
         f"SELECT vector_dims(embedding) {_OF_EVENTS} LIMIT 1", (model,)
     ).fetchone()
-    return ServerScan(index, model, query) if row and row[0] == len(query) else None
+    if not row or row[0] != len(query):
+        return None
+    approximate = index.approximate and hnsw.is_made(index.db, model, len(query))
+    return ServerScan(index, model, query, approximate)
 
 
 def exact(db: "ServerConnection", model: str, events: Sequence[int]) -> dict[int, Sequence[float]]:
@@ -133,6 +150,10 @@ def drop_model(db: "ServerConnection", model: str) -> None:
 
 def overwrite(index: Any) -> None:
     pass
+
+
+def optimize(index: Any, model: str) -> None:
+    hnsw.build(index, model)
 
 
 def settle(index: Any, model: str) -> None:

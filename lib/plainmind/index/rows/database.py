@@ -112,6 +112,7 @@ class EventScan(Protocol):
     """The cosine of a question with the vector of every event."""
 
     error: float  # no cosine is further off
+    approximate: bool  # some that are near may be missing
 
     def of_events(self, first: int, count: int) -> list[float | None]:
         """Of events with consecutive ids; None where there is no vector."""
@@ -163,6 +164,10 @@ class VectorTables(Protocol):
 
     def settle(self, index: Any, model: str) -> None:
         """A model answers from now on."""
+
+    def optimize(self, index: Any, model: str) -> None:
+        """Make what speeds up a later `scan`, or remove it, as the settings say, however long that
+        takes. The caller holds no transaction."""
 
 
 class IndexDatabase(ABC):

@@ -33,6 +33,7 @@ class StoredEvidence:
             if question.vector is not None:
                 self._cosines = index.vector_tables.scan(index, question.model, question.vector)
             self.error = self._cosines.error if self._cosines else 0.0
+            self.approximate = self._cosines is not None and self._cosines.approximate
             self._changes: dict[int, dict[int, int]] = {}
             # who pinned a message has pinned what it says now
             self.pinned = list(dict.fromkeys(map(self._last_form, _pinned(db))))

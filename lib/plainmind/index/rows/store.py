@@ -228,6 +228,12 @@ class Store(IndexDatabase, ABC):
 
         embedded.serve(self, model)
 
+    def optimize(self) -> None:
+        if (model := self.model()) and not self.pretends:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")  # what was read
+            self.vector_tables.optimize(self, model)
+
     def status(self, model: str) -> "EmbeddingStatus":
         self._look_at_all()
         from . import embedded

@@ -33,6 +33,8 @@ class EventCosines(vector_file.Cosines):
     """The cosine of a query with each packed vector. `id` is 0 also of those whose event is gone,
     and that are still to be overwritten."""
 
+    approximate = False
+
     def __init__(self, index: IndexFile, model: str, file: VectorFile, query: Sequence[float]):
         row = row_of(index.db, model)
         assert row is not None

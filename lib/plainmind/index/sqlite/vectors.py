@@ -135,6 +135,10 @@ def _list_unclean(index: IndexFile) -> Iterator[PackedFile]:
             yield row
 
 
+def optimize(index: IndexFile, model: str) -> None:
+    pass
+
+
 def settle(index: IndexFile, model: str) -> None:
     """Look at a file into which somebody else wrote, so that who scans it need not any more."""
     row = row_of(index.db, model)
