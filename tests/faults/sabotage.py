@@ -131,7 +131,7 @@ def instant_vectors() -> None:
                 file.write("".join(f"{text!r}\n" for text in texts))
             return [array("f", [0.6, 0.8])] * len(texts)
 
-    registry.open_embedder = lambda *given, **more: Instant()
+    registry.LateEmbedder = lambda *given, **more: Instant()
 
 
 def untold() -> None:
@@ -306,7 +306,7 @@ def steadily() -> None:
     """No promise is broken: the model is asked on the main thread, and nobody looks through the
     machine's processes, so that a turn always makes the same calls."""
     from plainmind.agent import bash
-    from plainmind.agent.sandbox import rungs
+    from plainmind.agent.sandbox import tasks
     from plainmind.providers import deadline
 
     def pieces(work, seconds, who):
@@ -316,7 +316,7 @@ def steadily() -> None:
 
     deadline.stream = pieces
     bash._processes_of_session = lambda leader: []
-    rungs._count_tasks = lambda: 1000
+    tasks._count_tasks = lambda: 1000
 
 
 def unlogged() -> None:

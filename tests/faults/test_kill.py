@@ -38,6 +38,12 @@ def test_every_death(writer, tmp_path):
     assert report.faults >= (2 if writer.name in DONE else 5), "there was nothing to kill"
 
 
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_a_long_writer_whom_nothing_strikes(name, tmp_path):
+    """What only `make faults` kills is seen to work in `make test`, with its check."""
+    assert kill.grid(BY_NAME[name], str(tmp_path), only=lambda call: False).wrong == []
+
+
 @pytest.mark.parametrize(
     "name, sabotage, again, said",
     [

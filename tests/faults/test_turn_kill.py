@@ -81,7 +81,8 @@ def test_death_right_after_a_command_was_started(folder, rung):
     with turns.world(
         os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING
     ) as world:
-        world.run(second, "steadily")
+        run = world.run(second, "steadily")
+        assert [call.name for call in run.calls[-2:]][0] in turns.STARTS, "it died elsewhere"
         world.wait_no_more()
         world.run()
 

@@ -18,7 +18,7 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.index import cache, embedding, engine_in_use
+from plainmind.index import cache, embedding, engine_in_use, vector_bytes
 from plainmind.memory import Memory, care, pages
 from plainmind.truth.log import context_ends, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
@@ -253,9 +253,9 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
     asked = files.read(beside).decode().split("\n")[:-1] if os.path.exists(beside) else []
     assert len(asked) <= 2 * len(_SAID) and set(asked) <= set(map(repr, _SAID))
     cached = cache.Cache(home, "instant:1").get([cache.content_hash(text) for text in _SAID])
-    assert all(len(vector) == 8 for vector in cached.values())
+    assert set(cached.values()) <= {_VECTOR}
     if ended:
-        assert len(cached) == len(set(_SAID))
+        assert len(cached) == len(set(_SAID)), f"in the cache are {len(cached)}"
         with engine_in_use().made_in(home, home.index) as index:
             status = index.status("instant:1")
         assert (status.ok, status.pending, status.failed) == (3, 0, 0), status
@@ -270,7 +270,7 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
 def with_a_turn_taken_out(home: Home) -> None:
     """By hand, after it got its vector."""
     with_three_turns(home)
-    kept = {cache.content_hash(text): b"\0\0\x80?\0\0\0\0" for text in _SAID}
+    kept = {cache.content_hash(text): _VECTOR for text in _SAID}
     cache.Cache(home, "instant:1").put(kept)
     cache.set_serving(home, "instant:1")
     with engine_in_use().made_in(home, home.index) as index:
@@ -286,7 +286,8 @@ def vectors_gone(home: Home, printed: list[str], ended: bool) -> None:
     )
     assert count("one") == 1
     if ended:
-        assert (count(*_SAID[1:]), count("one\n2", "2\nthree")) == (0, 2)
+        before, now = count(*_SAID[1:]), count("one\n2", "2\nthree")
+        assert (before, now) == (0, 2), f"in the cache are {before} of before, and {now}"
         with engine_in_use().made_in(home, home.index) as index:
             assert index.removed_hashes() == (set(), set(), True)
 
@@ -520,6 +521,7 @@ _ENDED = {"status": "completed", "endTime": TIME}
 _ME = ["--agent", "backend", "--now", TIME]
 
 _SAID = ["one", "one\ntwo", "two\nthree"]  # what is embedded: each turn after the one before it
+_VECTOR = vector_bytes.to_blob((0.6, 0.8))  # of each (sabotage.instant_vectors)
 _LESSON = b'{"id":"e0","at":"%s","type":"lesson","lesson":"one"}\n' % TIME.encode()
 _REWARD = (
     b'{"id":"e0","at":"2026-01-29T14:00:00.000Z","type":"reward","agent":"docs","value":1,'

@@ -4,6 +4,7 @@ A rule gives what breaks it, as `path:line: what`; each is seen to find what it 
 """
 
 import ast
+import functools
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -124,6 +125,64 @@ def modules_without_a_docstring(all: list[Source]) -> Iterator[str]:
             yield source.at(1, "no docstring")
 
 
+def replacements_of_nothing(all: list[Source]) -> Iterator[str]:
+    """What tests put in the place of a name that is not there (or is no more): it changes
+    nothing, and no test need notice."""
+    for source in all:
+        if not (source.python and source.path.startswith("tests/") and PUT.search(source.text)):
+            continue
+        nodes = list(ast.walk(source.tree))
+        imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        known = {
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in imports
+            if (node.module or "").startswith("plainmind")
+            for alias in node.names
+        }
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                first, *rest = ast.unparse(node.value).split(".")
+                there = names_in(".".join([known[first], *rest])) if first in known else set()
+                if there and node.attr not in there:
+                    yield source.at(node.lineno, ast.unparse(node))
+
+
+PUT = re.compile(r"from plainmind.*^ +\w+(\.\w+)+ = ", re.DOTALL | re.MULTILINE)
+
+
+@functools.cache
+def names_in(whole: str) -> set[str]:
+    """What a module of ours, or a class right in one that inherits nothing, holds; empty for
+    anything else."""
+    place = os.path.join(ROOT, "lib", *whole.split("."))
+    for path in (f"{place}.py", os.path.join(place, "__init__.py")):
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                return names_of(ast.parse(file.read()).body)
+    module, _, name = place.rpartition(os.sep)
+    if os.path.exists(f"{module}.py"):
+        with open(f"{module}.py", encoding="utf-8") as file:
+            for node in ast.parse(file.read()).body:
+                if isinstance(node, ast.ClassDef) and node.name == name and not node.bases:
+                    return names_of(node.body)
+    return set()
+
+
+def names_of(body: list[ast.stmt]) -> set[str]:
+    """The names that these statements define, import and assign."""
+    found = set()
+    for statement in body:
+        own = isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        for node in [statement] if own else ast.walk(statement):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, ast.alias):
+                found.add(node.asname or node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+    return found
+
+
 # ---- they hold
 
 Rule = Callable[[list[Source]], Iterator[str]]
@@ -136,6 +195,7 @@ RULES: list[Rule] = [
     sql_outside_the_engine,
     broken_english,
     modules_without_a_docstring,
+    replacements_of_nothing,
 ]
 
 
@@ -149,7 +209,8 @@ def test_the_house_keeps(rule, ours):
     assert list(rule(ours)) == []
 
 
-LIB = "lib/plainmind/recall/x.py"
+LIB, TEST = "lib/plainmind/recall/x.py", "tests/x.py"
+PATCH = "def f():\n    from plainmind.agent.sandbox import {module}\n    {module}.{name} = 1\n"
 
 
 @pytest.mark.parametrize(
@@ -171,6 +232,8 @@ LIB = "lib/plainmind/recall/x.py"
         (broken_english, "bin/x", "begins anew"),
         (broken_english, "skills/x/SKILL.md", "Mend it."),
         (modules_without_a_docstring, LIB, "import os\n"),
+        (replacements_of_nothing, TEST, PATCH.format(module="rungs", name="_count_tasks")),
+        (replacements_of_nothing, TEST, PATCH.format(module="tasks", name="TaskLimit.count")),
     ],
 )
 def test_a_broken_rule_is_noticed(rule, path, text):
@@ -188,6 +251,7 @@ def test_a_broken_rule_is_noticed(rule, path, text):
         (sql_outside_the_engine, "lib/plainmind/index/sqlite/x.py", "db.execute('')"),
         (broken_english, LIB, "there is no page; it is no longer here, and recommended"),
         (modules_without_a_docstring, LIB, '"""What it is for."""\n'),
+        (replacements_of_nothing, TEST, PATCH.format(module="tasks", name="_count_tasks")),
     ],
 )
 def test_what_keeps_a_rule_is_not_reported(rule, path, text):
