@@ -110,7 +110,7 @@ class World:
             **self.more,
         )
         died = run.code in (-9, 137)
-        assert died or not death or death.name in UNSTEADY or self.is_beyond(run, death), (
+        assert died or not death or death.name in UNSTEADY, (
             f"it was not killed: {run.code} {run.complaints.decode()}"
         )
         assert died or run.code == 0 and not run.complaints, (
@@ -120,12 +120,6 @@ class World:
         self.disk.play(run.calls, lambda text: [self.home.current_window(writers.CONTEXT)])
         assert not self.disk.lost, self.disk.lost[0]
         return run
-
-    @staticmethod
-    def is_beyond(run: traced.Run, death: traced.Call) -> bool:
-        """Whether it has not made so many calls of the kind: while a command runs its processes are
-        counted, the more often the slower the machine is."""
-        return not any(call.name == death.name and call.nth >= death.nth for call in run.calls)
 
     def start(self) -> subprocess.Popen:
         """The turn, without a tracer and in a group of its own, as a terminal has it; wait for it
