@@ -26,13 +26,14 @@ import socket
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "bin")
 LONGEST = 10.0  # seconds of work
-PATIENCE = 4  # times that by the clock: other work may have the machine
+PATIENCE = 4  # times that by the clock, in which it could have had a processor
 NOW = "2026-01-30T14:30:00Z"
 REFUSALS = {1, 2, 65, 66, 69, 74, 75, 77, 78}
 
@@ -516,7 +517,7 @@ def run(home: str, command: Command) -> Outcome:
             os.setpgid(0, 0)
             become(words, home, [given.fileno(), out.fileno(), err.fileno()])
         os.close(writing)
-        if not select.select([reading], [], [], LONGEST * PATIENCE)[0]:
+        if not ends(child, reading):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         os.close(reading)
@@ -527,6 +528,24 @@ def run(home: str, command: Command) -> Outcome:
             texts.append(file.read().decode("utf-8", "backslashreplace"))
     code, seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
     return Outcome(code, texts[0], texts[1].splitlines(), seconds)
+
+
+def ends(child: int, reading: int) -> bool:
+    """Whether a process ends, which then can be read from this descriptor."""
+    begun, given = time.monotonic(), LONGEST * PATIENCE
+    while (left := begun + given + waited(child) - time.monotonic()) > 0:
+        if select.select([reading], [], [], left)[0]:
+            return True
+    return False
+
+
+def waited(pid: int) -> float:
+    """Seconds in which a process could run and others had the machine, where Linux tells."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def become(words: list[str], home: str, streams: list[int]) -> None:
