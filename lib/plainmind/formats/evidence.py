@@ -177,6 +177,9 @@ class Evidence(Protocol):
     def cosines(self, episode: Episode) -> list[float | None]:
         """Of each of its events; None where there is no vector."""
 
+    def cosines_of(self, ids: Sequence[int]) -> Iterator[list[float | None]]:
+        """The same of many episodes that need not be read for it."""
+
     def near(self, cosine: float) -> list[tuple[float, int]]:
         """(cosine, event) of all that have at least this one."""
 

@@ -9,11 +9,12 @@ may be chosen with less than one of last year. Whoever looks into an episode say
 it: a bound that is not as loose.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from heapq import nlargest
+from heapq import heapify, heappop, heappush, nsmallest
+from itertools import chain
 from math import hypot, inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..formats.evidence import Evidence
 from ..ground.clock import DAY
@@ -29,6 +30,7 @@ from .relevance import (
     cosine_of,
     dense,
     least_x,
+    means,
     pending,
 )
 
@@ -37,9 +39,8 @@ AGES = [0, 1, 2, 4, 7, 10, 14, 20, 28, 40, 60]
 LONGEST = 30 * 3600 * 1000  # ms that an episode lasts at most
 FIRST = 16  # episodes with the best words, and with the best vectors, to begin with
 SOME = 0.5  # of its bound, that is looked for in these
-TOPS = 64, 2048  # events whose cosines bound those of others, at first, and when many are left
+TOPS = 64  # events whose cosines bound those of others at first
 MARGIN = 0.05  # of the way from the baseline to 1
-MANY = 100  # episodes at once
 
 
 class Measure(NamedTuple):
@@ -93,16 +94,21 @@ class Candidates:
         self._values: dict[int, float] | None = None  # event -> its relevance less the discount
         self._tops: dict[int, float] = {}  # episode -> its greatest cosine
         self._rest = inf  # of all others
+        #: episode -> what the den of none of its events exceeds, and whether one is that of no
+        #: vector, as far as its cosines were asked for
+        self._dens: dict[int, tuple[float, bool]] = {}
         self._by_words = lexical.bounds if lexical else {}
-        #: of each age, episodes in which something is left, by its bound
+        #: of each age, episodes in which something is left, by its bound, which is negated
         self._left: list[list[tuple[float, int]]] = [[] for _ in AGES]
         self._seen = set(self._by_words)  # that are, or were, among these
-        self._is_loose = query.vector is not None and self._hybrid
         if query.vector is not None:
-            self._look_near(TOPS[0])
+            self._look_near()
         else:
             self._rest = -inf
-        self._order([(inf, id) for id in self._by_words])
+        for id, lex in self._by_words.items():
+            self._left[self._age(id)].append((-self.bound_of(id, lex), id))
+        for of in self._left:
+            heapify(of)
 
     def _age_of(self, time: int) -> int:
         return bisect_right(AGES, max(0, self._query.now - time) / DAY) - 1
@@ -123,12 +129,15 @@ class Candidates:
 
     def begin(self) -> None:
         """Look into those that promise most."""
-        best = nlargest(FIRST, (one for of in self._left for one in of[-FIRST:]))
+        best = nsmallest(FIRST, chain(*self._left))
         near = [id for id in self._tops if id not in self._seen][:FIRST]
         self._open([*(id for _, id in best), *near])
-        for bound, id in best:
-            self._left[self._age(id)].remove((bound, id))
-            self._look_into(id, SOME * bound)  # bounds are loose
+        for left, id in best:
+            self._left[self._age(id)].remove((left, id))
+        for of in self._left:
+            heapify(of)
+        for left, id in best:
+            self._look_into(id, SOME * -left)  # bounds are loose
         for id in near:
             self._look_into(id, self.least_of_all)
 
@@ -143,10 +152,6 @@ class Candidates:
             self._measure_by(self._plain)
             self._values = None
         wanted = [min(new, limit) for new, limit in zip(levels, self._limits, strict=True)]
-        if self._is_loose and self._count_by_words(wanted) > MANY:
-            self._is_loose = False
-            self._look_near(TOPS[1])
-            self._order([one for of in self._left for one in of])
         for age, new in enumerate(wanted):
             self._take_from(age, self._least_base(new))
         others = self._near(wanted)
@@ -156,25 +161,51 @@ class Candidates:
             for time in self._query.times:
                 others += [one.id for one in self._evidence.recent(time.start, time.end + LONGEST)]
         others = [id for id in dict.fromkeys(others) if id not in self._seen]
-        self._open(others)
-        for id in others:
-            self._look_into(id, self._least_base(wanted[self._age(id)]))
+        self._look_into_some([(id, self._least_base(wanted[self._age(id)])) for id in others])
         self._limits = wanted
 
     def _take_from(self, age: int, least: float) -> None:
-        of = self._left[age]
-        start = bisect_left(of, (least, -1))
-        taken = [id for _, id in reversed(of[start:])]
-        del of[start:]
-        self._open(taken)
-        for id in taken:
+        of, taken = self._left[age], list[tuple[int, float]]()
+        while of and -of[0][0] >= least:
+            taken.append((heappop(of)[1], least))
+        self._look_into_some(taken)
+
+    def _look_into_some(self, some: list[tuple[int, float]]) -> None:
+        """Into these episodes, each down to a base; one whose own cosines are known not to allow it
+        stays closed."""
+        if self._hybrid and self._query.vector is not None:
+            self._ask_cosines([id for id, _ in some])
+            open = []
+            for id, least in some:
+                bound = self.bound_of(id, self._by_words.get(id, 0.0))
+                if bound >= least:
+                    open.append((id, least))
+                else:
+                    self._put_back(id, bound)
+            some = open
+        self._open([id for id, _ in some])
+        for id, least in some:
             self._look_into(id, least)
 
+    def _ask_cosines(self, ids: Sequence[int]) -> None:
+        if not (new := [id for id in ids if id not in self._dens]):
+            return
+        error, baseline = self._evidence.error, self._query.baseline
+        for id, cosines in zip(new, self._evidence.cosines_of(new)):
+            found: Any = means(cosines)
+            if is_pending := None in found:
+                found = [one for one in found if one is not None]
+            most = max(found, default=-inf)
+            self._dens[id] = dense(most + error, baseline), is_pending
+
     def _look_into(self, id: int, least: float) -> None:
+        self._put_back(id, self._look(id, least))
+
+    def _put_back(self, id: int, left: float) -> None:
+        """This is a bound of what is left in an episode."""
         self._seen.add(id)
-        left = self._look(id, least)
         if left >= self._least_base(self._floor):
-            insort(self._left[self._age(id)], (left, id))
+            heappush(self._left[self._age(id)], (-left, id))
 
     def _age(self, episode: int) -> int:
         return self._ages.get(episode, len(AGES) - 1)
@@ -225,12 +256,6 @@ class Candidates:
 
     def _rest_of(self, episode: int) -> float:
         return self._tops.get(episode, self._rest)
-
-    def _count_by_words(self, levels: Sequence[float]) -> int:
-        count = 0
-        for of, level in zip(self._left, levels, strict=True):
-            count += len(of) - bisect_right(of, (self._least_base(level), -1))
-        return count
 
     def _least_base(self, level: float) -> float:
         """What x has to be without any factor, for a relevance of this level over the floor."""
@@ -291,8 +316,8 @@ class Candidates:
             ages[self._age_at(event)].append((value, event))
         return ages
 
-    def _look_near(self, count: int) -> None:
-        near, self._rest = self._evidence.nearest(count)
+    def _look_near(self) -> None:
+        near, self._rest = self._evidence.nearest(TOPS)
         events = sorted((event, cosine) for cosine, event in near)
         found = self._evidence.episode_ids([event for event, _ in events])
         of = {event: id for (event, _), id in zip(events, found, strict=True)}
@@ -302,20 +327,12 @@ class Candidates:
 
     def bound_of(self, episode: int, lex: float) -> float:
         """Of its events whose lex is no more than this."""
+        if (known := self._dens.get(episode)) is not None:
+            den, is_pending = known
+            return LEXICAL * lex + DENSE * (max(den, pending(lex)) if is_pending else den)
         den = pending(lex)
         cosine = self._rest_of(episode)
         if cosine > -inf:
             cosine += self._evidence.error
             den = max(den, dense(cosine, self._query.baseline) if cosine < inf else 1.0)
         return LEXICAL * lex + DENSE * den
-
-    def _order(self, bounds: list[tuple[float, int]]) -> None:
-        """Put episodes in which something is left into their ages; those with words get a bound of
-        what is known now."""
-        self._left = [[] for _ in AGES]
-        for bound, id in bounds:
-            lex = self._by_words.get(id)
-            new = bound if lex is None else min(bound, self.bound_of(id, lex))
-            self._left[self._age(id)].append((new, id))
-        for of in self._left:
-            of.sort()

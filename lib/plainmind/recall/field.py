@@ -31,6 +31,7 @@ from .relevance import sim as calibrate
 #: why an event is left out
 SCOPE, SHOWN, MODEL, CHANGED = "scope", "already shown", "model", "changed"
 
+AT_ONCE = 500  # vectors that are read at a time
 USER, AGENT = ROLES.index("user"), ROLES.index("agent")
 
 
@@ -47,13 +48,11 @@ class EventSource(Protocol):
 
 
 class _Left(NamedTuple):
-    """What was not found of an episode yet, by place: bounds of the bases, -inf of what was; the
-    dens in them, None where they are the bound of all events that are not looked at; and cosines,
-    from those before its first event on, once they are known."""
+    """What was not found of an episode yet, by place: bounds of the bases, -inf of what was, and
+    the dens in them; None where there is no vector near."""
 
     bases: list[float]
-    dens: list[float | None]
-    near: list[float | None]
+    dens: Sequence[float | None]
 
 
 class EventField:
@@ -73,7 +72,8 @@ class EventField:
         self.evidence, self.postings = evidence, evidence.postings
         #: the events of which more is known
         self.rows: dict[int, IndexedEvent] = {}
-        self._vectors: dict[int, Sequence[float] | None] = {}
+        self._vectors: dict[int, Sequence[float] | None] = {}  # of those that are compared
+        self._cosines: dict[int, float | None] = {}
         self._stems: dict[int, frozenset[str]] = {}
         self._words: Lexical | None = None
         self._named: set[int] = set()  # authors whose name has a word in common with the query
@@ -99,16 +99,8 @@ class EventField:
         self._lexes: dict[int, Lex] = {}  # by episode
         self._left: dict[int, _Left] = {}
         self._pinned, self._scope = set(evidence.pinned), scope
-        self._candidates = Candidates(
-            query,
-            evidence,
-            self._words,
-            floor,
-            self._know_episodes,
-            self._look_into,
-            named=bool(self._named),
-            more=self._more,
-        )
+        given = query, evidence, self._words, floor, self._know_episodes, self._look_into
+        self._candidates = Candidates(*given, named=bool(self._named), more=self._more)
         self._candidates.begin()
         if told:
             self.reach(lambda recency: floor)
@@ -131,7 +123,7 @@ class EventField:
     def exact(self, events: Sequence[int]) -> dict[int, float]:
         self._know_around(events)
         around = {near for event in events for near in self._around(event) if near is not None}
-        self._load(list(around) if self._hybrid else events)
+        self._load_cosines(list(around) if self._hybrid else events)
         self._load_equals(events)
         return {event: self._relevance(event) for event in events}
 
@@ -196,7 +188,8 @@ class EventField:
         """An upper bound of the relevance, and the recency, of all in an episode that are in scope,
         may exceed the floor, and whose base may be `least`; returns a bound of the base of those
         that are left."""
-        self._know_episodes([id])
+        if id not in self._episodes:
+            self._know_episodes([id])
         episode = self._episodes[id]
         if (left := self._left.get(id)) is None:
             if self._hybrid:
@@ -204,15 +197,10 @@ class EventField:
                 if most < least:
                     return most
             left = self._left[id] = self._all_of(episode)
-        bases, dens, _ = left
+        bases, dens = left
         places = [place for place, base in enumerate(bases) if base >= least]
-        unknown = [place for place in places if dens[place] is None]
-        if unknown and self._hybrid and self.query.vector is not None:
-            self._bound(episode, left, unknown)
         unlimited = self.evidence.is_unlimited
         for place in places:
-            if bases[place] < least:
-                continue
             upper = self._upper_of(episode, place, bases[place], dens[place])
             bases[place] = -inf
             if upper <= self._floor:
@@ -283,31 +271,25 @@ class EventField:
 
     def _all_of(self, episode: Episode) -> "_Left":
         """Its events with bounds of their bases. In `cosine` mode they are of cosines."""
-        count = len(episode.times)
+        count, error, baseline = len(episode.times), self.evidence.error, self.query.baseline
         if not self._hybrid:
-            error, near = self.evidence.error, self.evidence.cosines(episode)
+            near = self.evidence.cosines(episode)
             bound = lambda cosine: 0.0 if cosine is None else min(1.0, max(0.0, cosine + error))
-            return _Left(list(map(bound, near)), [0.0] * count, [])
+            return _Left(list(map(bound, near)), [0.0] * count)
+        dens: list[float | None] = [None] * count
+        if self.query.vector is not None:
+            dens = relevance.denses(
+                relevance.means(self.evidence.cosines(episode)), error, baseline
+            )
         lex = self._lex_of(episode)
-        bound_of = lambda value: self._candidates.bound_of(episode.id, value)
-        bases = [bound_of(lex.share)] * count
+        lexical, unknown = LEXICAL * lex.share, DENSE * relevance.pending(lex.share)
+        bases = [lexical + (unknown if den is None else DENSE * den) for den in dens]
         for place, more in lex.scores.items():
-            bases[place] = bound_of(lex.share + more)
-        return _Left(bases, [None] * count, [])
-
-    def _bound(self, episode: Episode, left: "_Left", places: Sequence[int]) -> None:
-        """Bound the bases of these events by their own cosines."""
-        lex, error, baseline = self._lex_of(episode), self.evidence.error, self.query.baseline
-        if not (near := left.near):
-            near += [*[None] * BEFORE, *self.evidence.cosines(episode), *[None] * len(BESIDE)]
-        for place in places:
-            value = lex.at(place)
-            cosine = relevance.mean(near[place : place + len(BESIDE)])
-            if cosine is None:
-                den = relevance.pending(value)
-            else:
-                den = relevance.dense(cosine + error, baseline)
-            left.bases[place], left.dens[place] = LEXICAL * value + DENSE * den, den
+            value, den = lex.share + more, dens[place]
+            bases[place] = LEXICAL * value + DENSE * (
+                relevance.pending(value) if den is None else den
+            )
+        return _Left(bases, dens)
 
     def _upper_of(self, episode: Episode, place: int, base: float, den: float | None) -> float:
         if not self._hybrid:
@@ -358,17 +340,11 @@ class EventField:
         known = zip(self.terms, self.evidence.terms, strict=True)
         return not any(one.events for term, one in known if term in others)
 
-    def _cosine(self, event: int | None) -> float | None:
-        vector = self._vectors[event] if event is not None else None
-        if vector is None or self.query.vector is None:
-            return None
-        return dot(self.query.vector, vector)
-
     def _relevance(self, event: int) -> float:
         if not self._hybrid:
-            return min(1.0, max(0.0, self._cosine(event) or 0.0))
+            return min(1.0, max(0.0, self._cosines[event] or 0.0))
         # not cut off at 0 here: the bound of a mean holds for the cosines as they are
-        cosine = relevance.mean([self._cosine(near) for near in self._around(event)])
+        cosine = relevance.mean([near and self._cosines[near] for near in self._around(event)])
         den = relevance.dense(cosine, self.query.baseline) if cosine is not None else None
         episode = self._episode_of[event]
         place = event - episode.id
@@ -379,15 +355,23 @@ class EventField:
             lex = self._lexes[episode.id] = self._words.of(episode) if self._words else NO_LEX
         return lex
 
+    def _load_cosines(self, events: Iterable[int]) -> None:
+        """Of these with the query. Their vectors are not kept: they may be thousands."""
+        vector, missing = self.query.vector, [one for one in events if one not in self._cosines]
+        for start in range(0, len(missing), AT_ONCE):
+            some = missing[start : start + AT_ONCE]
+            found = self.source.vectors(self.query.model, some) if vector is not None else {}
+            for event in some:
+                there = found.get(event)
+                self._cosines[event] = None if there is None else dot(vector or (), there)
+
     def _load(self, events: Sequence[int]) -> None:
         missing = [event for event in events if event not in self._vectors]
-        if not missing:
-            return
-        found: Mapping[int, Sequence[float]] = {}
-        if self.query.vector is not None:
-            found = self.source.vectors(self.query.model, missing)
-        for event in missing:
-            self._vectors[event] = found.get(event)
+        if missing:
+            found: Mapping[int, Sequence[float]] = {}
+            if self.query.vector is not None:
+                found = self.source.vectors(self.query.model, missing)
+            self._vectors.update((event, found.get(event)) for event in missing)
 
     def _stems_of(self, event: int) -> frozenset[str]:
         if event not in self._stems:

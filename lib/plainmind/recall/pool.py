@@ -3,7 +3,7 @@ others. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from heapq import nlargest
+from heapq import heapify, heappop, heappush, nlargest
 from itertools import islice
 from math import inf, nextafter
 from typing import NamedTuple, Protocol
@@ -100,6 +100,9 @@ class Pool:
         self.widened = -1
         self._is_discounted = False
         self._outside: set[int] = set()  # known, and not taken
+        #: (bound of the base, event), both negated, of all outside and of some that no longer are
+        self._queue: list[tuple[float, int]] = []
+        self._queued_for = -1.0  # the best that these bounds are of
         self._known = 0  # of field.upper
         self._bound: float | None = None
         self._bound_of: tuple = ()
@@ -111,8 +114,12 @@ class Pool:
         upper = self.field.upper
         new = [*islice(upper, self._known, None)]
         self._known += len(new)
-        self._outside.update(event for event in new if upper[event] > self.floor)
-        self._outside -= self._spoken_for | self.relevance.keys()
+        gone = self._spoken_for, self.relevance
+        new = [one for one in new if upper[one] > self.floor and not any(one in of for of in gone)]
+        self._outside.update(new)
+        if self._queued_for == self.best:
+            for event in new:
+                heappush(self._queue, self._bounded(event))
 
     @property
     def bound(self) -> float | None:
@@ -150,7 +157,7 @@ class Pool:
                     self.fresh.append(event)
                     taken.append(event)
                     self._spoken_for.update(self.field.equals(event))
-                    self._outside -= self._spoken_for
+                    self._outside.difference_update(self.field.equals(event))
                     break
                 if other not in self.relevance and self.field.may_exceed(other):
                     taken += self.take([other])
@@ -230,8 +237,27 @@ class Pool:
         return low
 
     def _greatest(self, count: int) -> list[tuple[float, int]]:
-        """The greatest bounds of the base outside, each with its event. Those that recency, which
-        is at most 1, could not lift among them are not looked at."""
+        """The greatest bounds of the base outside, each with its event."""
+        if self._is_discounted:
+            return self._greatest_discounted(count)
+        if self._queued_for != self.best:
+            self._queue, self._queued_for = [*map(self._bounded, self._outside)], self.best
+            heapify(self._queue)
+        found: list[tuple[float, int]] = []
+        while self._queue and len(found) < count:
+            bound, event = heappop(self._queue)
+            if -event in self._outside:
+                found.append((bound, event))
+        for one in found:
+            heappush(self._queue, one)
+        return [(-bound, -event) for bound, event in found]
+
+    def _bounded(self, event: int) -> tuple[float, int]:
+        return -self._base(self.field.upper[event], self.field.recency[event]), -event
+
+    def _greatest_discounted(self, count: int) -> list[tuple[float, int]]:
+        """The same of ceilings, which change. Those that recency, which is at most 1, could not
+        lift among them are not looked at."""
         when = self.field.recency
         upper = {event: self.field.ceiling(event) for event in self._outside}
         outside = sorted(upper, key=upper.__getitem__, reverse=True)

@@ -41,7 +41,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from math import exp, inf, log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..formats import words
 from ..formats.evidence import QUESTION as QUESTION_KIND
@@ -61,6 +61,7 @@ HALF, POWER = 0.25, 4
 MIDDLE, SPREAD = 0.65, 6  # of sim
 PENDING, PENDING_LEX = 0.2, 0.8
 BEFORE, BESIDE = 1, (1.0, 2.0, 2.0, 1.0)  # weights of the cosines, starting one event before
+_SHARES = [weight / sum(BESIDE) for weight in BESIDE]
 SPAN = 0.6  # of the way from a model's baseline to 1: where den is 1
 
 
@@ -202,6 +203,13 @@ def dense(cosine: float, baseline: float) -> float:
     return min(1.0, max(0.0, (cosine - baseline) / (SPAN * (1 - baseline))))
 
 
+def denses(cosines: Sequence[float | None], more: float, baseline: float) -> list[float | None]:
+    """`dense` of each mean cosine that there is, and `more`."""
+    span = SPAN * (1 - baseline)
+    shares = [None if one is None else (one + more - baseline) / span for one in cosines]
+    return [one and (1.0 if one > 1 else 0.0 if one < 0 else one) for one in shares]
+
+
 def mean(cosines: Sequence[float | None]) -> float | None:
     """The weighted mean of the cosines around an event, from the one before it on; None stands for
     a missing vector."""
@@ -211,6 +219,20 @@ def mean(cosines: Sequence[float | None]) -> float | None:
             total += weight * cosine
             weights += weight
     return total / weights if weights else None
+
+
+def means(cosines: Sequence[float | None]) -> list[float | None]:
+    """`mean` around each event of an episode, from the cosines of all of them."""
+    if len(cosines) > 3 and None not in cosines:
+        some: Any = cosines
+        a, b, c, d = _SHARES
+        around = zip(some, some[1:], some[2:], some[3:])
+        inner = [
+            a * before + b * here + c * after + d * last for before, here, after, last in around
+        ]
+        return [mean([None, *some[:3]]), *inner, mean(some[-3:]), mean(some[-2:])]
+    padded = [*[None] * BEFORE, *cosines, *[None] * len(BESIDE)]
+    return [mean(padded[place : place + len(BESIDE)]) for place in range(len(cosines))]
 
 
 def relevance(

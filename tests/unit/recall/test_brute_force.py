@@ -19,7 +19,7 @@ from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home, is_within
 from plainmind.index import vector_file
-from plainmind.index.sqlite import vectors
+from plainmind.index.sqlite import vector_scan, vectors
 from plainmind.index.vector_bytes import from_blob
 from plainmind.recall import candidates, rank
 from plainmind.recall.search import Query
@@ -42,7 +42,8 @@ def small():
         patch.setattr(vectors, "BATCH", 16)
         patch.setattr(rank, "FIRST_POOL", 1)
         patch.setattr(rank, "FIRST_BEST", 1)
-        for name, value in {"FIRST": 1, "TOPS": (1, 4), "MANY": 1}.items():
+        patch.setattr(vector_scan, "AT_ONCE", 2)
+        for name, value in {"FIRST": 1, "TOPS": 1}.items():
             patch.setattr(candidates, name, value)
         discount = candidates.Candidates.discount
 

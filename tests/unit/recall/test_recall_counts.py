@@ -6,6 +6,7 @@ import random
 import pytest
 from plainmind.formats.evidence import Scope
 from plainmind.ground.clock import DAY
+from plainmind.recall import relevance
 from plainmind.recall.candidates import Candidates
 from plainmind.recall.search import Query
 from plainmind.truth.log.writer import EventDraft, Log
@@ -78,3 +79,14 @@ def test_of_vectors_that_are_all_alike_few_are_scored_exactly(homes, monkeypatch
         monkeypatch.setattr(Candidates, "discount", lambda self, chosen, weights: False)
     found, *_ = ask(homes[1], 1500, "cosine", True)
     assert (found.pool < 100) == discounts
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_means_of_an_episode_are_those_of_each_of_its_events(count):
+    rnd = random.Random(count)
+    whole = [rnd.random() for _ in range(count)]
+    for cosines in (whole, [one if rnd.random() < 0.7 else None for one in whole]):
+        for place, found in enumerate(relevance.means(cosines)):
+            around = [*[None] * relevance.BEFORE, *cosines, None, None][place : place + 4]
+            expected = relevance.mean(around)
+            assert found == (expected if expected is None else pytest.approx(expected, abs=1e-12))

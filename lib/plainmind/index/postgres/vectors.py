@@ -4,7 +4,7 @@ index by HNSW was made, a question that is not answered by the nearest few asks 
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from math import dist, inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _OF_EVENTS = "FROM vectors WHERE kind = 'event' AND model = ? AND embedding IS NOT NULL"
+AT_ONCE = 400  # stretches that are asked for by one statement
 _COLUMNS = "embedding attempts status error next_try checksum".split()
 
 
@@ -48,6 +49,25 @@ class ServerScan:
         for owner, cosine in rows:
             found[owner - first] = cosine
         return found
+
+    def of_spans(self, spans: Sequence[tuple[int, int]]) -> Iterator[list[float | None]]:
+        """The same of many: (first, count)."""
+        for start in range(0, len(spans), AT_ONCE):
+            some = spans[start : start + AT_ONCE]
+            rows = self._db.execute(
+                "SELECT owner, -(embedding <#> ?) FROM unnest(?::bigint[], ?::bigint[]) "
+                f"AS spans (first, last), vectors {_OF_EVENTS.removeprefix('FROM vectors ')} "
+                "AND owner BETWEEN first AND last",
+                (
+                    self._query,
+                    [first for first, _ in some],
+                    [sum(one) - 1 for one in some],
+                    self._model,
+                ),
+            )
+            cosines = dict(rows.fetchall())
+            for first, count in some:
+                yield [*map(cosines.get, range(first, first + count))]
 
     def along(self, vector: Sequence[float]) -> "ServerScan":
         return ServerScan(self._index, self._model, vector, self.approximate)

@@ -117,6 +117,9 @@ class EventScan(Protocol):
     def of_events(self, first: int, count: int) -> list[float | None]:
         """Of events with consecutive ids; None where there is no vector."""
 
+    def of_spans(self, spans: Sequence[tuple[int, int]]) -> Iterator[list[float | None]]:
+        """The same of many: (first, count)."""
+
     def along(self, vector: Sequence[float]) -> "EventScan":
         """The same of another vector of length 1."""
 

@@ -22,6 +22,7 @@ from .database import Damaged, IndexDatabase, SqlConnection, check, checksum, up
 if TYPE_CHECKING:
     from .removal import Removal
 
+AT_ONCE = 400  # events whose equals are looked up by one statement
 PORTION = 128  # windows that are taken in at a time
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
@@ -328,17 +329,21 @@ def find_stale(index: IndexDatabase, ids: Iterable[int]) -> list[str]:
 def equals(db: SqlConnection, ids: Iterable[int]) -> dict[int, list[Equal]]:
     """Of each of these events, all that have its text: one list for all of them."""
     found: dict[int, list[Equal]] = {}
-    for id in ids:
-        if id in found:
-            continue
+    ids = list(ids)
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
         rows = db.execute(
-            "SELECT events.id, path, unix_ms, role, author FROM events "
-            f"JOIN windows ON windows.id = events.id >> {BITS} "
-            "WHERE same = (SELECT same FROM events WHERE id = ?) ORDER BY events.id",
-            (id,),
+            "SELECT same, events.id, path, unix_ms, role, author FROM events "
+            f"JOIN windows ON windows.id = events.id >> {BITS} WHERE same IN "
+            f"(SELECT same FROM events WHERE id IN ({', '.join('?' * len(some))})) "
+            "ORDER BY events.id",
+            some,
         )
-        some = list(map(Equal._make, rows))
-        found.update(dict.fromkeys((one.id for one in some), some))
+        groups: dict[int, list[Equal]] = {}
+        for same, *one in rows:
+            groups.setdefault(same, []).append(Equal._make(one))
+        for group in groups.values():
+            found.update(dict.fromkeys((one.id for one in group), group))
     return found
 
 

@@ -35,6 +35,7 @@ class StoredEvidence:
             self.error = self._cosines.error if self._cosines else 0.0
             self.approximate = self._cosines is not None and self._cosines.approximate
             self._changes: dict[int, dict[int, int]] = {}
+            self._ends: dict[int, int] = {}  # of windows
             # who pinned a message has pinned what it says now
             self.pinned = list(dict.fromkeys(map(self._last_form, _pinned(db))))
 
@@ -74,6 +75,34 @@ class StoredEvidence:
     def cosines(self, episode: Episode) -> list[float | None]:
         count = len(episode.times)
         return self._cosines.of_events(episode.id, count) if self._cosines else [None] * count
+
+    def cosines_of(self, ids: Sequence[int]) -> Iterator[list[float | None]]:
+        counts = self._counts(ids)
+        if not self._cosines:
+            return ([None] * count for count in counts)
+        return self._cosines.of_spans([*zip(ids, counts, strict=True)])
+
+    def _counts(self, ids: Sequence[int]) -> list[int]:
+        """How many events these episodes have."""
+        if len(ids) > FEW or "_starts" in self.__dict__:
+            return [*map(self._count, ids)]
+        marks = ", ".join("?" * len(ids))
+        rows = self._db.execute(
+            f"SELECT id, length(kinds) FROM episodes WHERE id IN ({marks})", ids
+        )
+        counts = dict(rows.fetchall())
+        return [counts[id] for id in ids]
+
+    def _count(self, episode: int) -> int:
+        """All to the next one, or to the end of its window."""
+        starts, window = self._starts, episode >> BITS
+        at = bisect_right(starts, episode)
+        if at < len(starts) and starts[at] >> BITS == window:
+            return starts[at] - episode
+        if window not in self._ends:
+            sql = "SELECT events FROM windows WHERE id = ?"
+            self._ends[window] = event_id(window, self._db.execute(sql, (window,)).fetchone()[0])
+        return self._ends[window] - episode
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
         return self._cosines.near(cosine) if self._cosines else []

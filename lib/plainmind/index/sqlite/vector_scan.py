@@ -4,7 +4,7 @@ file counts (index.vector_file)."""
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from math import inf
 from typing import NamedTuple
@@ -14,6 +14,8 @@ from ..vector_file import Unusable, VectorFile
 from .index_file import IndexFile
 
 COLUMNS = "token, dimensions, records, dead, fitted, error, reach, state"
+AT_ONCE = 400  # stretches that are looked up by one statement
+_PLACED = "vectors INDEXED BY vectors_placed WHERE kind = 'event' AND place >= 0 AND model = ?"
 
 
 class PackedFile(NamedTuple):
@@ -29,6 +31,14 @@ class PackedFile(NamedTuple):
     state: str  # of the file as we left it
 
 
+class RecordRun(NamedTuple):
+    """Records one after another that are those of a stretch of events."""
+
+    start: int
+    records: int
+    step: int  # 1 or -1: one of each event, upwards or downwards; 0: as the file says
+
+
 class EventCosines(vector_file.Cosines):
     """The cosine of a query with each packed vector. `id` is 0 also of those whose event is gone,
     and that are still to be overwritten."""
@@ -42,6 +52,7 @@ class EventCosines(vector_file.Cosines):
         self._index, self._db, self._model = index, index.db, model
         sql = "SELECT place FROM vector_holes WHERE token = ?"
         self._holes = frozenset(chain(*index.db.execute(sql, (row.token,))))
+        self._runs: dict[int, RecordRun] = {}  # by the first event
 
     def id(self, place: int, *, checked: bool = False) -> int:
         """Records were checked when somebody else may have written into the file."""
@@ -56,31 +67,70 @@ class EventCosines(vector_file.Cosines):
 
     def of_events(self, first: int, count: int) -> list[float | None]:
         """Of events with consecutive ids."""
-        start = self._places_of(first, 1)
-        run = self._of_run(first, count, start[0][1]) if start else None
+        if (run := self._runs.get(first)) is None:
+            start = self._places_of(first, 1)
+            run = self._find_run(first, count, start[0][1]) if start else None
         if run is not None:
-            return [*run]
+            return self._of_run(first, count, run)
         found: list[float | None] = [None] * count
         for event, place in self._places_of(first, count):
             found[event - first] = self.cosine(place)
         return found
 
-    def _places_of(self, first: int, count: int) -> list[tuple[int, int]]:
-        of = "SELECT owner, place FROM vectors INDEXED BY vectors_placed "
-        of += "WHERE kind = 'event' AND place >= 0 AND owner BETWEEN ? AND ? AND model = ?"
-        return self._db.execute(of, (first, first + count - 1, self._model)).fetchall()
+    def of_spans(self, spans: Sequence[tuple[int, int]]) -> Iterator[list[float | None]]:
+        """The same of many: (first, count)."""
+        for start in range(0, len(spans), AT_ONCE):
+            some = spans[start : start + AT_ONCE]
+            self._find_runs(some)
+            for first, count in some:
+                yield self.of_events(first, count)
 
-    def _of_run(self, first: int, count: int, place: int) -> list[float] | None:
-        """The cosines of these events, when they were packed one right after the other, or before
-        it as what is embedded later is; the first of them is at `place`. Else None."""
+    def _places_of(self, first: int, count: int) -> list[tuple[int, int]]:
+        of = f"SELECT owner, place FROM {_PLACED} AND owner BETWEEN ? AND ?"
+        return self._db.execute(of, (self._model, first, first + count - 1)).fetchall()
+
+    def _find_runs(self, spans: Sequence[tuple[int, int]]) -> None:
+        """The runs of these stretches: first of those all of whose events have vectors."""
+        marks = ", ".join("?" * len(spans))
+        of = f"SELECT owner, place FROM {_PLACED} AND owner IN ({marks})"
+        places = dict(self._db.execute(of, (self._model, *(first for first, _ in spans))))
+        others: list[int] = []
+        for first, count in spans:
+            run = self._find_run(first, count, places[first]) if first in places else None
+            if run is None:
+                others += first, first + count - 1
+            else:
+                self._runs[first] = run
+        if not others:
+            return
+        rows = ", ".join(["(?, ?)"] * (len(others) // 2))
+        of = f"WITH spans (first, last) AS (VALUES {rows}) "
+        of += "SELECT first, last, min(place), max(place), count(*) FROM spans CROSS JOIN "
+        of += f"{_PLACED} AND owner BETWEEN first AND last GROUP BY first, last"
+        for first, last, least, most, count in self._db.execute(of, (*others, self._model)):
+            ids = self.file.ids_between(least, count) if most - least + 1 == count else ()
+            if ids and all(first <= id <= last for id in ids):
+                self._runs[first] = RecordRun(least, count, 0)
+
+    def _find_run(self, first: int, count: int, place: int) -> RecordRun | None:
+        """That of all these events, when they were packed one right after the other, or before it
+        as what is embedded later is; the first of them is at `place`."""
         wanted = tuple(range(first, first + count))
-        for at, run in ((place, wanted), (place - count + 1, wanted[::-1])):
-            if 0 <= at <= len(self) - count and self.file.ids_between(at, count) == run:
-                if not self._holes.isdisjoint(range(at, at + count)):
-                    return None
-                cosines = self.cosines(at, at + count)
-                return cosines if run is wanted else cosines[::-1]
+        for run in (RecordRun(place, count, 1), RecordRun(place - count + 1, count, -1)):
+            end = run.start + count
+            is_inside = run.start >= 0 and end <= len(self)
+            if is_inside and self.file.ids_between(run.start, count) == wanted[:: run.step]:
+                return run if self._holes.isdisjoint(range(run.start, end)) else None
         return None
+
+    def _of_run(self, first: int, count: int, run: RecordRun) -> list[float | None]:
+        cosines = self.cosines(run.start, run.start + run.records)
+        if run.step:
+            return [*cosines[:: run.step]]
+        found: list[float | None] = [None] * count
+        for event, cosine in zip(self.file.ids_between(run.start, run.records), cosines):
+            found[event - first] = cosine
+        return found
 
     def along(self, vector: Sequence[float]) -> "EventCosines":
         return EventCosines(self._index, self._model, self.file, vector)

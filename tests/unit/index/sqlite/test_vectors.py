@@ -121,10 +121,12 @@ def check(index, model, query):
         assert not event or abs(scan.cosine(place) - dot(query, exact[event])) <= scan.error
     places = {event: place for place, event in enumerate(ids) if event}
     evidence = index.evidence(Question((), query, model), Scope())
-    for episode in evidence.episodes(evidence.all_episodes()):
+    episodes = [*evidence.episodes(evidence.all_episodes())]
+    at_once = index.evidence(Question((), query, model), Scope()).cosines_of
+    for episode, together in zip(episodes, at_once([one.id for one in episodes]), strict=True):
         events = range(episode.id, episode.id + len(episode.times))
         cosines = [scan.cosine(places[one]) if one in places else None for one in events]
-        assert evidence.cosines(episode) == cosines
+        assert evidence.cosines(episode) == together == cosines
 
 
 @pytest.mark.parametrize(
