@@ -49,14 +49,14 @@ class IndexFile(Store):
             self._pretence.close()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, wait: float = files.LOCK_WAIT) -> Iterator[sqlite3.Connection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""
         if not self.writable:
             raise Outdated
         if self.db.in_transaction and not self._holds:
             # what was read was of one moment until now; who has the lock waits for its end
             self.db.execute("ROLLBACK")
-        lock = files.lock(os.path.join(self.folder, "lock"))
+        lock = files.lock(os.path.join(self.folder, "lock"), wait)
         if self._pretence:
             if not self._holds:
                 self._pretence.enter_context(lock)

@@ -18,7 +18,8 @@ from itertools import chain
 from typing import TypeVar
 
 from ...formats.evidence import dot
-from ...ground.errors import InputOutput
+from ...ground import files
+from ...ground.errors import Busy, InputOutput
 from .. import vector_file
 from ..rows.database import Damaged, Outdated, check
 from ..rows.embedded import THERE
@@ -139,13 +140,13 @@ def optimize(index: IndexFile, model: str) -> None:
     pass
 
 
-def settle(index: IndexFile, model: str) -> None:
+def settle(index: IndexFile, model: str, wait: float = files.LOCK_WAIT) -> None:
     """Look at a file into which somebody else wrote, so that who scans it need not any more."""
     row = row_of(index.db, model)
     with suppress(Unusable):  # who scans it makes it again
         if row and (there := open_file(index, row)).state != row.state:
             there.ids()
-            with index.writing():
+            with index.writing(wait):
                 _keep_state(index, row, there.state)
 
 
@@ -233,6 +234,10 @@ def _is_here(index: IndexFile, row: PackedFile) -> bool:
 
 def with_file(index: IndexFile, model: str, ask: Callable[[], Answer]) -> Answer:
     """What `ask` returns; if it meets a file that is Unusable, that is made again first."""
+    if index.writable and not index.pretends:
+        # else each recall of a memory that was copied reads all of it: 100,000 take two floors
+        with suppress(Busy, sqlite3.OperationalError):
+            settle(index, model, wait=0)
     try:
         return ask()
     except Unusable as error:

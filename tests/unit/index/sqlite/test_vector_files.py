@@ -6,10 +6,13 @@ import os
 import random
 import shutil
 from array import array
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plainmind.formats.evidence import Question, Scope
+from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.index import vector_file
 from plainmind.index.sqlite import opening, vector_scan, vectors
@@ -108,19 +111,39 @@ def test_a_damaged_file_is_made_again_with_one_warning(home, indexed, damage, ho
     assert only_file(home) != path
 
 
-def test_a_copied_file_is_looked_at_whole_until_something_is_embedded(home, indexed, monkeypatch):
+def test_a_copied_file_is_looked_at_whole_once(home, indexed, monkeypatch):
+    """Else each recall of a memory that was moved or restored would read all of it."""
     shutil.copytree(indexed[0].root, home.root)
     looked: list[int] = []
     ids = vector_file.VectorFile.ids
     monkeypatch.setattr(vector_file.VectorFile, "ids", lambda file: looked.append(1) or ids(file))
-    for run, looks in ((False, 1), (True, 1), (False, 0)):
+    for change, looks in ((None, 1), (None, 0), (os.utime, 1), (None, 0)):
         looked.clear()
+        if change:
+            change(only_file(home))
         with stores.opened(home) as index:
-            if run:
-                stores.run(index, stores.Fake())
-            else:
-                vectors.scan(index, stores.MODEL, [1.0] * 8)
+            evidence = index.evidence(Question((), [1.0] * 8, stores.MODEL), Scope())
+            assert len(evidence.nearest(10)[0]) == 10
         assert len(looked) == looks
+
+
+@pytest.mark.parametrize("why", ["dry", "busy", "unwritable"])
+def test_a_copied_file_is_read_where_nothing_can_be_noted(home, indexed, why):
+    shutil.copytree(indexed[0].root, home.root)
+    with stores.opened(home) as index:
+        index.look_at_logs()  # the windows are other files, too
+    with ExitStack() as stack:
+        store = stack.enter_context(stores.opened(home))
+        store.model()
+        if why == "dry":
+            store.pretend()
+        elif why == "busy":
+            stack.enter_context(files.lock(os.path.join(home.index, "lock")))
+        else:
+            store.db.execute("PRAGMA query_only = ON")
+        before = list_all(home)
+        evidence = store.evidence(Question((), [1.0] * 8, stores.MODEL), Scope())
+        assert len(evidence.nearest(10)[0]) == 10 and list_all(home) == before
 
 
 def list_all(home: Home) -> list[tuple[str, int]]:
