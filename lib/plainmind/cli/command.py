@@ -56,6 +56,16 @@ class Manual(click.Command):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(self.text(ctx))
 
+    def get_help_option(self, ctx: click.Context) -> click.Option:
+        """As click's, whose text would be translated: looking for that takes a millisecond of each
+        command, and it is printed nowhere."""
+        if self._help_option is None:
+            self._help_option = click.Option(
+                [*self.get_help_option_names(ctx), "_help"], is_eager=True, expose_value=False,
+                callback=_print_help, **_FLAG,
+            )  # fmt: skip
+        return self._help_option
+
     def make_parser(self, ctx: click.Context) -> Any:
         """One to which '- a bullet' is a word: no option begins with a blank."""
         parser: Any = super().make_parser(ctx)
@@ -83,6 +93,12 @@ class Manual(click.Command):
             middle += sections.json_keys(self.output)
         middle += sections.environment(self.reads)
         return f"{head.rstrip()}\n\n{middle}{mark.lstrip()}{rest.rstrip()}\n"
+
+
+def _print_help(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
 
 
 def command(

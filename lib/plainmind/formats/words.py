@@ -135,11 +135,15 @@ def fingerprint() -> str:
 def pieces(line: str, longest: int = 32) -> list[tuple[int, int]]:
     """Where the words of a line are, longer ones and those of scripts without spaces cut small: as
     they are, some tokens of a model."""
-    return [match.span() for match in _piece_pattern(longest).finditer(line)]
+    plain = line.isascii() or max(line) < _SCRIPTS[0]
+    return [match.span() for match in _piece_pattern(longest, plain).finditer(line)]
 
 
-@lru_cache(2)
-def _piece_pattern(longest: int) -> re.Pattern:
+@lru_cache(4)
+def _piece_pattern(longest: int, plain: bool) -> re.Pattern:
+    """`plain`: for a line without such scripts, whose expression takes a millisecond to compile."""
+    if plain:
+        return re.compile(rf"\S{{1,{longest}}}")
     return re.compile(rf"[{_SCRIPTS}]{{1,4}}|[^\s{_SCRIPTS}]{{1,{longest}}}")
 
 

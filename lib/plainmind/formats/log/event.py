@@ -31,6 +31,7 @@ import re
 from typing import Any, NamedTuple
 
 from ...ground import clock
+from ...ground.digests import sha256
 from ...ground.errors import BadData
 
 ROLES = ("user", "agent", "tool", "system")
@@ -200,13 +201,11 @@ def render_meta(meta: dict[str, Any]) -> str:
 def chain_digest(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:
     """The digest of an event from the one before it; `header` is without `h`."""
     message = previous.encode() + b"\n" + header + b"\n" + body
-    import hashlib
-
     if key:
         import hmac
 
-        return hmac.new(key, message, hashlib.sha256).hexdigest()[:12]
-    return hashlib.sha256(message).hexdigest()[:12]
+        return hmac.new(key, message, "sha256").hexdigest()[:12]
+    return sha256(message).hexdigest()[:12]
 
 
 def header_without_digest(block: RawEvent) -> bytes:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from unicodedata import normalize
 
+from ...ground.digests import sha256
+
 MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 BORDER = "INJECTED_CONTEXT_BORDER"
@@ -110,9 +112,7 @@ def split(text: str, *, echoes: bool) -> list[tuple[str, bool]]:
 def make_border(*parts: str) -> str:
     """The border of a request that holds these texts. It is made of all of them, so that the same
     request has the same one, and nobody can write it into any: that would change it (80 bits)."""
-    import hashlib
-
-    return f"{BORDER} {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
+    return f"{BORDER} {sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
 
 
 def enclose(border: str, blocks: Sequence[str]) -> str:

@@ -15,13 +15,14 @@ What extensions of ours (integrations/) send has the same form, and with it
     "entries"          what is to be kept, as the client itself keeps it: its importer reads it
 """
 
-import hashlib
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...formats.log import injected_blocks
+from ...ground.digests import sha256
 from ...ground.errors import BadData
 
 START, PROMPT, ANSWER, SUMMARY, END = "start", "prompt", "answer", "summary", "end"
@@ -131,7 +132,7 @@ EVENTS = {
 def read(client: Client, data: bytes) -> Told | None:
     """What an event says; None when there is nothing to do at one of this name. BadData."""
     try:
-        value = json.loads(data.decode("utf-8-sig"))
+        value = json.loads(data.removeprefix(codecs.BOM_UTF8).decode())
     except (ValueError, RecursionError):
         raise BadData("not JSON", place="<stdin>", cure="give the client's event") from None
     if not isinstance(value, dict):
@@ -184,4 +185,4 @@ def _plain(id: str) -> str:
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -12,7 +12,6 @@ again: after a power cut, an edit by hand, a backup that came back. Where it can
 append reads its context.
 """
 
-import hashlib
 import json
 import os
 import struct
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 
 from ...formats.log import event as events
 from ...ground import file_states, files, regular
+from ...ground.digests import blake2b
 from ...ground.errors import Busy
 from ...ground.paths import Home
 
@@ -181,7 +181,7 @@ class ContextEnd:
         """Of the first windows: another one when one of their files changed."""
         if count not in self._digests:
             seen = repr((self._names[:count], self._states[:count])).encode()
-            self._digests[count] = hashlib.blake2b(seen, digest_size=16).hexdigest()
+            self._digests[count] = blake2b(seen, digest_size=16).hexdigest()
         return self._digests[count]
 
     def _goes_on(self, ids: bool) -> bool:
@@ -328,7 +328,7 @@ def find_end(path: str) -> WindowEnd:
 
 
 def _key(id: str) -> bytes:
-    return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _bucket_of(key: bytes) -> int:

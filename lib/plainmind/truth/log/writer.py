@@ -4,7 +4,6 @@ Owns: which window is current, closing torn tails, chaining digests, skipping id
 the journal of window heads. All of it happens under the home's lock, held for one batch at a time.
 """
 
-import hashlib
 import os
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from ...formats.log import event as events
 from ...formats.log import window_heads
 from ...formats.log.window_heads import WindowHead
 from ...ground import clock, file_states, files, regular
+from ...ground.digests import sha256
 from ...ground.errors import BadData, InputOutput
 from ...ground.paths import Home
 from ...ground.stream import encode
@@ -253,7 +253,7 @@ class Log:
             return draft
         if len(data) <= LARGE:
             return draft
-        name = f"work/logs/tool-{hashlib.sha256(data).hexdigest()[:16]}.txt"
+        name = f"work/logs/tool-{sha256(data).hexdigest()[:16]}.txt"
         if os.path.exists(self.home.path(name)):
             # whoever wrote it may have been killed before that
             files.sync_with_parent(self.home.path("work", "logs"))
