@@ -16,6 +16,9 @@ command -v systemctl > /dev/null || {
   echo "$me: systemctl not found; keep bin/discord-relay running by other means" >&2
   exit 1
 }
+# by 'su', by 'sudo', in a container or by a cron job there is none of this user's
+there=yes
+systemctl --user show-environment > /dev/null 2>&1 || there=
 if [ -e "$unit" ] && ! grep -qF "ExecStart=/bin/sh \"$(escaped "$root/bin")/" "$unit"; then
   echo "$me: $unit belongs to another installation; remove it there first" >&2
   exit 1
@@ -23,10 +26,17 @@ fi
 if [ "${1:-}" = remove ]; then
   systemctl --user disable --now discord-relay.service 2> /dev/null || true # it may not be there
   rm -f "$unit"
-  systemctl --user daemon-reload
+  [ -z "$there" ] || systemctl --user daemon-reload
   echo "removed $unit"
   exit 0
 fi
+[ -n "$there" ] || {
+  echo "$me: no systemd of this user's answers; nothing is installed. Log in as $(id -un) itself" \
+    "(by ssh or at the console, not by su or sudo), or as root run 'loginctl enable-linger" \
+    "$(id -un)' and set XDG_RUNTIME_DIR=/run/user/$(id -u). Without systemd, keep" \
+    "bin/discord-relay running by other means" >&2
+  exit 1
+}
 warn_of_the_unseen
 mkdir -p "$units"
 BIN=$(escaped "$root/bin") DIR=$(escaped "$home") \

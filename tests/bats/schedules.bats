@@ -226,7 +226,9 @@ END
   unit="$XDG_CONFIG_HOME/systemd/user/discord-relay.service"
   sh "$checkout/launchd/install-systemd.sh"
   sh "$checkout/launchd/install-systemd.sh"
-  [ "$(cat "$CALLS")" = "$(printf '%s\n' '--user daemon-reload' '--user enable --now discord-relay.service' '--user daemon-reload' '--user enable --now discord-relay.service')" ]
+  once=$(printf '%s\n' '--user show-environment' '--user daemon-reload' '--user enable --now discord-relay.service')
+  [ "$(cat "$CALLS")" = "$once
+$once" ]
   # what systemd makes of it: in quotes, a backslash escapes, '%%' is '%' and '$$' is '$'
   "$PYTHON" - "$unit" "$(cd "$checkout" && pwd -P)" "$MIND_HOME" << 'END'
 import re, shlex, sys
@@ -240,5 +242,25 @@ END
   [ "$status" -eq 1 ]
   [[ "$output" == "uninstall-relay: $unit belongs to another installation"* ]]
   sh "$checkout/launchd/install-systemd.sh" remove
+  [ ! -e "$unit" ]
+}
+
+@test "the unit of the relay: where no systemd of the user's answers, nothing is half installed" {
+  surroundings
+  printf '#!/bin/sh\n[ ! -e broken ] || { echo "Failed to connect to bus: No medium found" >&2; exit 1; }\n' > tools/systemctl
+  chmod +x tools/systemctl
+  export XDG_CONFIG_HOME="$BATS_TEST_TMPDIR/settings"
+  unit="$XDG_CONFIG_HOME/systemd/user/discord-relay.service"
+  touch broken
+  run sh "$checkout/launchd/install-systemd.sh"
+  [ "$status" -eq 1 ]
+  [ ! -e "$unit" ]
+  [[ "$output" == "install-relay: no systemd of this user's answers; nothing is installed. Log in as"* ]]
+  rm broken
+  sh "$checkout/launchd/install-systemd.sh"
+  touch broken
+  run sh "$checkout/launchd/install-systemd.sh" remove
+  [ "$status" -eq 0 ]
+  [ "$output" = "removed $unit" ]
   [ ! -e "$unit" ]
 }

@@ -12,12 +12,15 @@ NARROW, BROAD = 72, 40
 PLAIN = {"EXAMPLES", "TABLES"}
 #: sections whose entries stand above their texts
 STACKED = {"OPTIONS", "SETTINGS"}
+FALLBACKS = {"…": "...", "—": "--"}  # in ASCII
 
 
 def roff(name: str, section: int, text: str) -> str:
     """A page's text as roff."""
     out = [f'.TH "{name.upper()}" "{section}" "" "plainmind {__version__}" "Plainmind"']
     out += [".nh", ".ad l", ".ss 12 0"]
+    # where a terminal has ASCII alone, what groff knows no letters for would be left out
+    out += [rf".fchar {_name(c)} {FALLBACKS.get(c, '?')}" for c in sorted({*text}) if c > "\u2000"]
     title = ""
     for block in text.strip("\n").split("\n\n"):
         lines = block.split("\n")
@@ -132,5 +135,9 @@ def _plain(lines: list[str]) -> list[str]:
 
 def _escape(text: str) -> str:
     text = text.replace("\\", "\\e").replace("-", "\\-")
-    text = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
+    text = "".join(c if c.isascii() else _name(c) for c in text)
     return "\\&" + text if text.startswith((".", "'")) else text
+
+
+def _name(char: str) -> str:
+    return f"\\[u{ord(char):04X}]"

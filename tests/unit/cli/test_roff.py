@@ -100,3 +100,11 @@ def test_no_list_of_a_page_is_broken_at_80_columns():
     texts = {name: manual.help_text(name) for name in manual.commands()} | manual.pages()
     found = {name: broken(name, text) for name, text in texts.items()}
     assert {name: what for name, what in found.items() if what != ([], [])} == {}
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="no groff renders pages here")
+def test_where_there_is_only_ascii_nothing_is_left_out():
+    page = roff("x", 1, "NAME\n  x - Straße … – 東京")
+    run = ["groff", "-man", "-mtty-char", "-Tascii", "-P-cbou"]  # as man(1) runs it
+    done = subprocess.run(run, input=page, capture_output=True, text=True, check=True)
+    assert "x - Strasse ... - ??\n" in done.stdout and done.stderr == ""
