@@ -71,7 +71,8 @@ def call(
         tool = _find(name, session.settings["mcp.write"])
         # a model asks, as from inside a sandbox: what that may not do, it may not
         memory = Memory.of(session)._replace(inside=True)
-        session.look_for_home()
+        if not tool.needs:  # what writes makes it
+            session.look_for_home()
         emit = lambda record: results.append(_clean(memory.env.mask.mask_all(record)))
         tool.do(ToolCall(session, memory, emit), arguments.check(tool.arguments, given))
         failed = session.worst > NO_MATCH and not results

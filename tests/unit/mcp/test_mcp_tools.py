@@ -311,6 +311,12 @@ def test_what_the_machine_refuses_is_told(filled, asked, monkeypatch, name, brok
     assert contents(filled) == before
 
 
+def test_a_first_append_is_not_told_that_nothing_is_there(asked, tmp_path):
+    home = Home(str(tmp_path / "new"))
+    answer = asked("append", home, context="note/home", role="user", content="The key is here.")
+    assert answer.remarks == [] and files.read(home.path(answer.results[0]["ref"][:-2]))
+
+
 def test_nothing_is_made_of_a_home_that_is_not_there(asked, tmp_path):
     answer = asked("recall", Home(str(tmp_path / "none")), query="x")
     assert answer.results == [] and "no memory folder" in answer.remarks[0]
