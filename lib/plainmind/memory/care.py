@@ -72,6 +72,19 @@ def rebuild(memory: Memory) -> None:
             index.optimize()
 
 
+def share(memory: Memory, role: str = "", no_longer: str = "") -> list[str]:
+    """Let a role of the database read the index, or one no longer; those that may then."""
+    readers: list[str] = []
+    for index in memory.opened():
+        with index:
+            if role:
+                index.share(role)
+            if no_longer:
+                index.unshare(no_longer)
+            readers = index.readers()
+    return readers
+
+
 def verify(memory: Memory) -> list[Difference]:
     """What an index made again from the files would say differently."""
     found: list[Difference] = []

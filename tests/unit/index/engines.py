@@ -16,7 +16,7 @@ def server():
     """A PostgreSQL server."""
     if why := postgres.why_not():
         pytest.skip(f"no PostgreSQL here: {why}")
-    made = postgres.Server()
+    made = postgres.Server("" if postgres.why_no_mounts() else "16m")
     yield made
     made.close()
 

@@ -8,7 +8,7 @@ import signal
 import postgres
 import pytest
 from plainmind.formats.evidence import Scope
-from plainmind.ground.errors import Busy, Misconfigured, Unavailable
+from plainmind.ground.errors import Busy, Misconfigured, NoInput, Unavailable, Usage
 from plainmind.ground.paths import Home
 from plainmind.index import engine_in_use
 from plainmind.index.engine import Index
@@ -106,24 +106,35 @@ def test_others_see_nothing_until_they_are_let_and_nothing_after_that(server, tm
     for sql in tries:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             server.sql(sql, role=his)
-    let = (
-        f"GRANT USAGE ON SCHEMA {hers} TO {his}",
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA {hers} TO {his}",
-    )
-    server.sql(*let, role=hers)
+    with engine.made_in(ann, ann.index) as index:
+        index.share(his)
+    engine.rebuild(ann)  # what was let stays let
+    with engine.made_in(ann, ann.index) as index:
+        assert index.counts()["turns"] == 1 and index.readers() == [his]
     assert server.sql(look, role=his) == [("the zebra",)]
     for sql in [
         sql for sql in tries[2:] if not sql.startswith("GRANT")
     ]:  # only warns, and does not
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             server.sql(sql, role=his)
-    server.sql(
-        f"REVOKE ALL ON ALL TABLES IN SCHEMA {hers} FROM {his}",
-        f"REVOKE USAGE ON SCHEMA {hers} FROM {his}",
-        role=hers,
-    )
+    with engine.made_in(ann, ann.index) as index:
+        index.unshare(his)
+        assert index.readers() == []
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         server.sql(look, role=his)
+
+
+def test_who_is_no_role_is_let_read_nothing(server, home):
+    with engine_on(server).made_in(home, home.index) as index:
+        for name in ("nobody", "public", 'a"; DROP TABLE events; --'):
+            with pytest.raises(NoInput, match="no role"):
+                index.share(name)
+        with pytest.raises(Usage, match="own role"):
+            index.share(server.role_of(home))
+    with sqlite.made_in(home, home.path("file")) as index:
+        assert index.readers() == []
+        with pytest.raises(Misconfigured, match="is a file"):
+            index.share("bob")
 
 
 def test_a_schema_is_of_one_memory_folder(server, tmp_path):

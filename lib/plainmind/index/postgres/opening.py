@@ -14,9 +14,10 @@ from ...ground.errors import Busy, InputOutput, Misconfigured, Unavailable
 from ...ground.paths import Home
 from ..engine import Index
 from ..rows.database import VERSION, Damaged
-from . import schema
+from . import schema, sharing
 from .address import Address
 from .connection import ServerConnection
+from .sharing import quote
 from .tables import Replaced, ServerTables, lock
 
 TRIES = 5
@@ -160,7 +161,7 @@ class PostgresEngine:
             cure = "let its owner run: ALTER EXTENSION vector UPDATE"
             raise Unavailable(f"pgvector {version} is too old", place=str(self.address), cure=cure)
         db.register_vectors(oid)
-        db.execute(f"SET search_path TO {_quoted(own)}, {_quoted(place)}")
+        db.execute(f"SET search_path TO {quote(own)}, {quote(place)}")
 
     def _make(self, home: Home, *, again: bool) -> None:
         db, own = self._connected(home)
@@ -174,12 +175,14 @@ class PostgresEngine:
         if not db.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
             self._make_extension(db)
         self._look_through(db, own)
+        readers: list[str] = []
         db.execute("BEGIN")
         lock(db, own)
         if again:
-            db.execute(f"DROP SCHEMA IF EXISTS {_quoted(own)} CASCADE")
+            readers = sharing.list_readers(db, own)
+            db.execute(f"DROP SCHEMA IF EXISTS {quote(own)} CASCADE")
         if not _has_tables(db, own):
-            db.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(own)} AUTHORIZATION CURRENT_USER")
+            db.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(own)} AUTHORIZATION CURRENT_USER")
             db.script(";\n".join(schema.statements()))
             facts = {
                 "token": secrets.token_hex(8),
@@ -188,6 +191,8 @@ class PostgresEngine:
                 "home": _name(home),
             }
             db.executemany("INSERT INTO settings VALUES (?, ?)", facts.items())
+            for role in readers:
+                sharing.share(db, own, role)
         db.execute("COMMIT")
 
     def _make_extension(self, db: ServerConnection) -> None:
@@ -216,7 +221,3 @@ def _has_tables(db: ServerConnection, own: str) -> bool:
 def _name(home: Home) -> str:
     """Which memory folder it is, on which machine."""
     return f"{os.uname().nodename}:{os.path.realpath(home.root)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

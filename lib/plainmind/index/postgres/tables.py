@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...ground.paths import Home
 from ..rows.database import Damaged
 from ..rows.store import Store
-from . import hnsw, vectors, words
+from . import hnsw, sharing, vectors, words
 from .connection import ServerConnection
 
 if TYPE_CHECKING:
@@ -145,6 +145,17 @@ class ServerTables(Store):
         hnsw.drop(self.db)
         for table in tables:
             self.db.execute(f"VACUUM (FULL) {table}")
+
+    def readers(self) -> list[str]:
+        return sharing.list_readers(self.db, self.schema)
+
+    def share(self, role: str) -> None:
+        with self.writing():
+            sharing.share(self.db, self.schema, role)
+
+    def unshare(self, role: str) -> None:
+        with self.writing():
+            sharing.unshare(self.db, self.schema, role)
 
     def describe(self) -> dict[str, Any]:
         (size,) = self.db.execute(

@@ -227,6 +227,16 @@ class IndexDatabase(ABC):
         """Its bytes, and how it keeps words and transactions."""
 
     @abstractmethod
+    def readers(self) -> list[str]:
+        """Other roles of the database that may read it."""
+
+    @abstractmethod
+    def share(self, role: str) -> None: ...
+
+    @abstractmethod
+    def unshare(self, role: str) -> None: ...
+
+    @abstractmethod
     def columns(self, table: str) -> list[tuple[str, int]]:
         """The columns of a table or a view, and the place of each in its primary key, from 1; 0 is
         none."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ...ground.errors import Misconfigured
 from . import words
 from .index_file import IndexFile
 
@@ -19,6 +20,16 @@ class FileTables(IndexFile):
         from . import vectors
 
         return vectors
+
+    def readers(self) -> list[str]:
+        return []
+
+    def share(self, role: str) -> None:
+        cure = "name a PostgreSQL database in index.engine"
+        raise Misconfigured("the index is a file, which is not shared with roles", cure=cure)
+
+    def unshare(self, role: str) -> None:
+        self.share(role)
 
     def describe(self) -> dict[str, Any]:
         from . import vectors
