@@ -60,7 +60,7 @@ bench: setup
 	@$(PY) bench/work.py
 	@$(PY) bench/board.py
 	@$(PY) bench/route.py
-	@$(PY) bench/engines.py
+	@$(PY) bench/engines.py build/homes
 	@[ -z "$(PEERS)" ] || $(PY) bench/peers.py --folder "$(PEERS)"
 
 man: setup

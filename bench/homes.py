@@ -44,7 +44,7 @@ def make(folder: str, turns: int) -> str:
         index.progress = lambda done, of: None
         index.model()
         index.serve(MODEL)
-        _embed(index, home, _vectors(folder))
+        _embed(index, home, read_vectors(folder))
     open(os.path.join(path, "made"), "w").close()
     return path
 
@@ -75,7 +75,7 @@ def _write(home, turns: int) -> None:
 
 def _turns(count: int) -> Iterator[tuple[str, str, str]]:
     """(role, author, text), one after another; text of base `_base(n)`."""
-    bases = _demo()
+    bases = read_demo()
     chance = random.Random(5)
     parts = "b d f g k l m n p r s t".split()
     rare = [a + v + b + w for a in parts for v in "aeiou" for b in parts for w in "aeio"]
@@ -100,13 +100,13 @@ def base(number: int) -> int:
     return (random.Random(number // 17).randrange(BASES) + number % 17) % BASES
 
 
-def _demo() -> list[str]:
+def read_demo() -> list[str]:
     with gzip.open(os.path.join(HERE, "demo", "apollo13.jsonl.gz"), "rt", encoding="utf-8") as file:
         rows = [json.loads(line)["content"] for line in file]
     return [row for row in rows if len(row.split()) > 5][:BASES]
 
 
-def _vectors(folder: str) -> list[array]:
+def read_vectors(folder: str) -> list[array]:
     from plainmind.ground.environment import Environment
     from plainmind.ground.settings import Settings
     from plainmind.providers import registry
@@ -117,7 +117,7 @@ def _vectors(folder: str) -> list[array]:
         embedder = registry.open_embedder_of(MODEL, Environment(), settings)
         with open(path, "wb") as file:
             for start in range(0, BASES, 32):
-                for vector in embedder.passages(_demo()[start : start + 32]):
+                for vector in embedder.passages(read_demo()[start : start + 32]):
                     vector.tofile(file)
     whole = array("f")
     with open(path, "rb") as file:

@@ -122,7 +122,7 @@ def _embed_others(index, model: str, root: str, count: int) -> None:
 
     if not count:
         return
-    matrix = numpy.array(homes._vectors(root))
+    matrix = numpy.array(homes.read_vectors(root))
     numbers = {text: at for at, (_, _, text) in enumerate(homes._turns(count))}
     chance, outcomes = numpy.random.default_rng(5), []
     for one in index.pending(model, 1 << 42):
