@@ -1,5 +1,6 @@
-"""python bench/engines.py FOLDER [EVENTS...]: both engines of the index side by side, on homes of so
-many events (bench/homes.py, made in FOLDER if they are not there; 10,000 and 100,000 by default).
+"""python bench/engines.py FOLDER [EVENTS...]: both engines of the index side by side, on homes of
+so many events (bench/homes.py, made in FOLDER if they are not there; 10,000 and 100,000 by
+default).
 
 Prints CPU milliseconds of taking all in, with vectors of 384 dimensions, bytes, and CPU
 milliseconds of a question, of this process and of the PostgreSQL server, which is the tests' own

@@ -87,13 +87,13 @@ END
   count=0
   while read -r line; do
     case $line in '#'*) continue ;; esac
-    [[ $line =~ ^([0-9*]+\ ){5} ]]
+    [[ $line =~ ^([0-9*/]+\ ){5} ]]
     # what cron makes of it: the rest of the line after five fields, '\%' is '%'
-    command=$(printf '%s\n' "$line" | sed -E 's/^([0-9*]+ ){5}//; s/\\%/%/g')
+    command=$(printf '%s\n' "$line" | sed -E 's/^([0-9*/]+ ){5}//; s/\\%/%/g')
     (cd / && env -i HOME=/nowhere LOGNAME=me PATH=/usr/bin:/bin SHELL=/bin/sh /bin/sh -c "$command" < /dev/null)
     count=$((count + 1))
   done < "$TABLE"
-  [ "$count" -eq 5 ]
+  [ "$count" -eq 6 ]
 }
 
 @test "crontab accepts the shipped file" {
@@ -125,7 +125,7 @@ END
 @test "the crontab: a home below a person's folder, where no shell replaced the '~'" {
   surroundings
   MIND_HOME='~/my mind' sh "$checkout/cron/install.sh"
-  [ "$(grep -cF "'$HOME/my mind'" "$TABLE")" -eq 5 ]
+  [ "$(grep -cF "'$HOME/my mind'" "$TABLE")" -eq 6 ]
 }
 
 @test "what is set in this shell only is told by name, never by value" {
@@ -182,7 +182,7 @@ END
 import os, plistlib, sys
 folder, checkout, home = sys.argv[1:]
 nightly = {"mem-lint": 17, "mem-prune": 27, "mem-lint-pages": 37}
-for name in ("remind-scan", "mem-embed", "discord-relay", *nightly):
+for name in ("remind-scan", "mem-embed", "mem-sync", "discord-relay", *nightly):
     with open(f"{folder}/com.plainmind.{name}.plist", "rb") as file:
         agent = plistlib.load(file)
     assert agent["Label"] == f"com.plainmind.{name}"
@@ -190,7 +190,7 @@ for name in ("remind-scan", "mem-embed", "discord-relay", *nightly):
     command = "mem-lint" if name in nightly else name
     assert program == f"{os.path.realpath(checkout)}/bin/{command}" and os.access(program, os.X_OK), program
     assert arguments[-2:] == ["--home", home], arguments
-    assert agent.get("StartInterval") == 60 or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Minute": nightly[name]}
+    assert agent.get("StartInterval") == (600 if name == "mem-sync" else 60) or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Minute": nightly[name]}
     assert (name in nightly) == ("--nightly" in arguments) == ("RunAtLoad" in agent) or name == "discord-relay"
     assert os.path.isdir(os.path.dirname(agent["StandardErrorPath"]))
     assert set(agent) <= {"Label", "ProgramArguments", "StartInterval", "StartCalendarInterval", "ProcessType", "StandardOutPath", "StandardErrorPath", "KeepAlive", "RunAtLoad", "ThrottleInterval", "ExitTimeOut"}

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..formats.log import window_heads
 from ..formats.log.window_heads import WindowHead
-from ..ground import clock, files
+from ..ground import clock, files, stream
 from ..ground.errors import Busy, Failure, Misconfigured
+from ..ground.outages import OutageReports
 from ..truth.log.verify import Finding
 from . import membership, purging, rules, snapshot, syncing
 from .merging import HEADS
@@ -31,8 +32,20 @@ def run(session: Any, deleted: bool) -> Iterator[Finding | Failure]:
     """One run, and what it found."""
     with _open(session) as repository, syncing.lock(session.home):
         one = _syncing(session, repository, deleted)
-        report = one.run()
+        report, asked = one.run(), bool(repository.remote)
     yield from _tell(session, report)
+    # a schedule asks every few minutes, and a laptop is offline for hours
+    always = not session.quiet or stream.stderr_is_terminal()
+    outages = OutageReports(session.home, "mem-sync", session.report, always=always)
+    outages.asked = asked
+    if report.unavailable:
+        outages.report(report.unavailable)
+    outages.end(session.say)
+
+
+def is_begun(session: Any) -> bool:
+    """Whether the memory folder is shared, or is to be."""
+    return Repository(session.home).exists
 
 
 def _syncing(session: Any, repository: Repository, deleted: bool = False) -> Syncing:
@@ -58,8 +71,6 @@ def _tell(session: Any, report: SyncReport) -> Iterator[Finding | Failure]:
     yield from report.failures
     if report.received:
         session.remark(f"files that other machines changed: {report.received}")
-    if report.unavailable:
-        yield report.unavailable
 
 
 def _follow(session: Any) -> syncing.Forget:
