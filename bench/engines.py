@@ -26,6 +26,7 @@ from plainmind.formats.evidence import Scope  # noqa: E402
 from plainmind.ground import clock  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.ground.settings import Settings  # noqa: E402
+from plainmind.index.postgres import hnsw  # noqa: E402
 from plainmind.index.sqlite import opening  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall.search import Limits, Query, search  # noqa: E402
@@ -109,6 +110,9 @@ def measure_questions(server: postgres.Server, name: str, index, questions) -> A
     nearest = find_nearest(index, questions)
     print(f"{name}\tthe {NEAREST} nearest, ms\t{watch.read(len(questions))}", flush=True)
     return Asked(found, nearest)
+
+
+hnsw.LEAST = 0  # also where it does not pay
 
 
 def measure_hnsw(server: postgres.Server, engine, home: Home, questions, exact: Asked) -> None:

@@ -16,15 +16,18 @@ from .repository import BASE, DISK, MAIN, REMOTE, Repository, check_remote
 from .syncing import Options, Syncing, SyncReport
 
 
-def begin(session: Any, remote: str = "") -> None:
-    """Make the repository, and name its remote. BadData, NoInput for what is not one."""
+def begin(session: Any, remote: str = "", number: int = 0) -> None:
+    """Make the repository, and name its remote. BadData, NoInput for what is not one. `number`: of
+    this machine, where no remote allots one."""
     address = check_remote(remote) if remote else ""
     files.make_folder(session.home.root)
     with syncing.lock(session.home), Repository(session.home) as repository:
         repository.create()
         if address:
             repository.set_remote(address)
-        membership.know_self(session.home)
+        machine = membership.know_self(session.home)
+        if number:
+            membership.keep(session.home, machine._replace(number=number))
     session.say(f"run mem-sync now, and then every few minutes{'' if address else '; no remote'}")
 
 

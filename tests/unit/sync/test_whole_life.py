@@ -2,11 +2,13 @@
 by the suite's own commands."""
 
 import os
+import random
 
 import forks
 import pytest
 from plainmind.truth.pages import maintenance, retention
 from scene import NOW, ROOT, know
+from sharing import Machine
 
 OLD, JOURNAL = "knowledge/old.md", "raw/maintenance-log/2025-01.jsonl"
 TEXT = "---\ndate: 2025-01-01\ntype: reference\ntier: L2\n---\n# Old\n"
@@ -86,3 +88,35 @@ def test_a_schedule_is_silent_where_nothing_is_shared_and_says_once_that_it_is_o
     assert run(a.home).code == 0
     os.rename(remote, f"{remote}.away")
     assert b"remote" in run(a.home).complaints  # another outage
+
+
+def copy_files(machines, before: dict[str, bytes]) -> dict[str, bytes]:
+    """What a file synchroniser does with the logs: the version that changed, everywhere; it cannot
+    do that with a file that changed on two machines."""
+    whole = dict(before)
+    for path in {path for one in machines for path in one.files()}:
+        versions = {one.files().get(path) for one in machines} - {before.get(path)}
+        assert len(versions) < 2, f"{path} was changed on two machines"
+        whole[path] = versions.pop() if versions else before[path]
+    for one in machines:
+        for path, data in whole.items():
+            one.write(path, data.decode())
+    return whole
+
+
+def test_a_file_synchroniser_never_meets_a_window_that_two_have_written(tmp_path, command):
+    machines = [Machine(str(tmp_path), name, "") for name in ("alpha", "beta", "gamma")]
+    before: dict[str, bytes] = {}
+    for number, one in enumerate(machines, 1):
+        command("mem-sync", "--quiet", "init", "--number", str(number), home=one.home)
+    chance = random.Random(1)
+    said = 0
+    for _ in range(12):
+        for one in machines:
+            for _ in range(chance.randrange(3)):
+                one.say(f"word {said}", chance.choice(("chat/all", "cli/work")))
+                said += 1
+        before = copy_files(machines, before)
+    for one in machines:
+        assert sorted(one.texts()) == sorted(f"word {number}" for number in range(said))
+        assert one.problems() == []
