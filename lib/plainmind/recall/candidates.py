@@ -11,6 +11,7 @@ it: a bound that is not as loose.
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from heapq import heapify, heappop, heappush, nsmallest
 from itertools import chain
 from math import hypot, inf
@@ -204,7 +205,7 @@ class Candidates:
     def _put_back(self, id: int, left: float) -> None:
         """This is a bound of what is left in an episode."""
         self._seen.add(id)
-        if left >= self._least_base(self._floor):
+        if left >= self.least_of_all:
             heappush(self._left[self._age(id)], (-left, id))
 
     def _age(self, episode: int) -> int:
@@ -249,7 +250,7 @@ class Candidates:
             return True
         return self._query.vector is not None and self._cosine_of(least) <= self._rest_of(episode)
 
-    @property
+    @cached_property
     def least_of_all(self) -> float:
         """The base that everything over the floor has."""
         return self._least_base(self._floor)
@@ -309,7 +310,7 @@ class Candidates:
                 self._values |= {event: value for value, event in self._nearest}
         elif least < self._near_from:
             # somewhat more than is asked for now: it may be next
-            most = self._cosine_of(self._least_base(self._floor))
+            most = self._cosine_of(self.least_of_all)
             self._near_from = max(min(most, least), least - self._margin)
             self._nearest = self._measure.near(self._near_from)
         for value, event in dict.fromkeys([*self._new, *self._nearest]):

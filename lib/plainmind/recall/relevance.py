@@ -230,7 +230,9 @@ def means(cosines: Sequence[float | None]) -> list[float | None]:
         inner = [
             a * before + b * here + c * after + d * last for before, here, after, last in around
         ]
-        return [mean([None, *some[:3]]), *inner, mean(some[-3:]), mean(some[-2:])]
+        first = (b * some[0] + c * some[1] + d * some[2]) / (b + c + d)
+        last = (a * some[-2] + b * some[-1]) / (a + b)
+        return [first, *inner, (a * some[-3] + b * some[-2] + c * some[-1]) / (a + b + c), last]
     padded = [*[None] * BEFORE, *cosines, *[None] * len(BESIDE)]
     return [mean(padded[place : place + len(BESIDE)]) for place in range(len(cosines))]
 

@@ -116,11 +116,11 @@ class EventCosines(vector_file.Cosines):
         """That of all these events, when they were packed one right after the other, or before it
         as what is embedded later is; the first of them is at `place`."""
         wanted = tuple(range(first, first + count))
-        for run in (RecordRun(place, count, 1), RecordRun(place - count + 1, count, -1)):
-            end = run.start + count
-            is_inside = run.start >= 0 and end <= len(self)
-            if is_inside and self.file.ids_between(run.start, count) == wanted[:: run.step]:
-                return run if self._holes.isdisjoint(range(run.start, end)) else None
+        for start, step in ((place, 1), (place - count + 1, -1)):
+            is_inside = start >= 0 and start + count <= len(self)
+            if is_inside and self.file.ids_between(start, count) == wanted[::step]:
+                is_whole = self._holes.isdisjoint(range(start, start + count))
+                return RecordRun(start, count, step) if is_whole else None
         return None
 
     def _of_run(self, first: int, count: int, run: RecordRun) -> list[float | None]:
