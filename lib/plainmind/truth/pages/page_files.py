@@ -70,7 +70,8 @@ def list_entries(
                 del named[name]
             pages |= {above + name: entry for name, entry in named.items()}
         if place in ("", KNOWLEDGE) and folder.count("/") < DEEPEST:
-            folders += [above + one.name for one in found if is_shown_folder(one)]
+            inner = [one for one in found if one.is_dir(follow_symlinks=False)]  # few of them
+            folders += [above + one.name for one in inner if is_shown_folder(one)]
     return [(path, pages[path]) for path in sorted(pages)]
 
 
@@ -318,12 +319,11 @@ def find_alike(home: Home, place: str, name: str) -> list[str]:
     from ...formats.page.page import name_of
 
     key = link_key(name_of(name))
-    last = key[-1:]
+    # how most pages end: sparing them the making of a key
+    others = {one for one in map(chr, range(128)) if one.isalnum() and one.casefold() != key[-1:]}
 
     def matches(path: str) -> bool:
-        end = path[-4:-3]  # of most pages, another one: sparing them the making of a key
-        is_other = end.casefold() != last and end.isascii() and end.isalnum()
-        return not is_other and link_key(name_of(path)) == key
+        return path[-4:-3] not in others and link_key(name_of(path)) == key
 
     return [path for path, _ in list_entries(home, place, matches) if matches(path)]
 
