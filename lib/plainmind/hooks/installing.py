@@ -23,6 +23,8 @@ from .configuration import Hook, Undo
 
 RECORD = "hooks.json"
 CALLING = ("yes", "package")
+#: bytes of a configuration: to change one of this size takes two seconds, and 150 MB of memory
+LARGEST = 1 << 20
 
 
 def carry_out(session: Any, client: str | None, mode: str, project: bool) -> int:
@@ -95,6 +97,12 @@ class Installation:
 
     def install(self) -> list[str]:
         """The events whose hooks were written."""
+        try:
+            return self._install()
+        except FileExistsError:  # a person made it in this moment
+            return self._install()
+
+    def _install(self) -> list[str]:
         hooks, known = self.hooks(), self._recall_undo()
         missing = not os.path.lexists(self.path)
         before = self._read()
@@ -212,12 +220,16 @@ class Installation:
         """The configuration; b'' where there is none. A link that leads nowhere is refused."""
         try:
             with regular.open_file(self.path) as file:
-                return file.read()
+                data = file.read(LARGEST + 1)
         except FileNotFoundError:
             if os.path.islink(self.path):
                 cure = "remove it, or make the file"
                 raise BadData("a link that leads nowhere", place=self.path, cure=cure) from None
             return b""
+        if len(data) > LARGEST:
+            cure = "is it the right file?"
+            raise BadData(f"more than {LARGEST} bytes", place=self.path, cure=cure)
+        return data
 
     def _check_writable(self) -> None:
         """NotPermitted for a file that its owner made read-only: an exchange would not ask."""

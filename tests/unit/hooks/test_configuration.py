@@ -333,11 +333,12 @@ def test_gemini_counts_in_ms_and_asks_for_trust_in_a_project(hook, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "kind", ["a link", "a link to nothing", "read-only", "a folder", "refused"]
+    "kind", ["a link", "a link to nothing", "read-only", "a folder", "refused", "too large"]
 )
 def test_a_configuration_that_is_no_plain_file(hook, tmp_path, kind):
     path, other = settings(tmp_path), tmp_path / "dotfiles.json"
     before = b"// mine\n{}" if kind == "refused" else b'{"model": "x"}'
+    before += b" " * (50 << 20) if kind == "too large" else b""
     if kind == "a folder":
         path.mkdir()
     elif kind.startswith("a link"):
