@@ -5,10 +5,12 @@ Root mounts small ones in a mount namespace of this process; they are gone when 
 """
 
 import ctypes
+import json
 import os
 import resource
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 from plainmind.ground import files
@@ -53,7 +55,7 @@ def disk(mounts, tmp_path):
     subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
-def run(home: Home, *argv: str, stdin: bytes = b"", limit: int = 0):
+def run(home: Home, *argv: str, stdin: bytes = b"", limit: int = 0, **env: str):
     """A command's exit code, output and complaints; `limit` is the greatest size of a file, in
     bytes."""
 
@@ -67,7 +69,7 @@ def run(home: Home, *argv: str, stdin: bytes = b"", limit: int = 0):
         input=stdin,
         capture_output=True,
         preexec_fn=limited,
-        env={"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME},
+        env={"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, **env},
     )
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
@@ -142,6 +144,41 @@ def test_a_full_disk_for_a_new_context_a_window_and_a_pin(disk):
         assert snapshot(home) == before, argv
     assert run(home, "mem-show", f"{WINDOW}:3")[0] == 0
     assert run(home, "mem-lint", "--logs") == (0, "", "")
+
+
+def test_a_full_disk_for_hooks_of_another_agent(disk):
+    """The client goes on, and its configuration is what it was, whenever the disk is full."""
+    home = disk("size=128k")
+    place = home.path("client")
+    os.mkdir(place)
+    configuration, before = os.path.join(place, "settings.json"), b'{ "model": "x" }'
+    env = {"CLAUDE_CONFIG_DIR": place, "MIND_HOOK_TIMEOUT": "60", "HOME": place}
+    about = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "cwd": "/x/app"}
+    told = json.dumps({**about, "prompt_id": "p", "prompt": "x " * 5000}).encode()
+    outcomes = set()
+    for left in range(0, 33, 16):
+        with open(configuration, "wb") as file:
+            file.write(before)
+        with open(home.path("filler"), "wb") as file, suppress(OSError):
+            file.write(b"x" * 1_000_000)
+            file.flush()
+        os.truncate(home.path("filler"), os.path.getsize(home.path("filler")) - left * 1024)
+        for mode in ("--install", "--uninstall"):
+            stood = files.read(configuration)
+            code, _, said = run(home, "mem-hook", "claude-code", mode, **env)
+            outcomes.add((mode, code))
+            assert code == 0 or (code == 74 and said.endswith("no space left on device\n")), said
+            assert code == 0 or files.read(configuration) == stood
+            assert os.listdir(place) == ["settings.json"]
+        code, printed, said = run(home, "mem-hook", "claude-code", stdin=told, **env)
+        assert (code, printed) == (0, "")
+        assert "no space left on device" in said or "disk is full" in said, said
+        os.unlink(home.path("filler"))
+        assert run(home, "mem-hook", "claude-code", "--uninstall", **env)[0] == 0
+        assert files.read(configuration) == before
+    assert {("--install", 74), ("--install", 0)} <= outcomes
+    assert list(verify.verify_windows(home, [])) == []
+    assert run(home, "mem-hook", "claude-code", stdin=told, **env)[0] == 0
 
 
 def test_no_inodes(disk):

@@ -4,11 +4,13 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from forks import PYTHON
 from loopback import listening
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import clock, files
@@ -259,6 +261,30 @@ def test_a_client_goes_on_whatever_is_wrong(hook, home, tmp_path, wrong):
         ended = hook(prompt(FACT), *words, env=env)
     assert (ended.code, ended.out) == (0, b"") and ended.complaints, ended
     assert time.monotonic() - started < 5
+
+
+STOPPED = """
+import os, signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("BEGIN EXCLUSIVE")
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_a_writer_of_the_index_that_is_stopped_holds_up_a_client_no_longer_than_it_may(hook, home):
+    """SQLite would wait for it, for a minute. What was said is kept."""
+    hook(prompt(FACT))
+    hook(prompt("tax", "s2"))
+    holder = subprocess.Popen([PYTHON, "-c", STOPPED, os.path.join(home.index, "mind.db")])
+    try:
+        os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
+        ended = hook(prompt("When is it due?", "s3"), env={"MIND_HOOK_TIMEOUT": "1"})
+    finally:
+        holder.kill()
+        holder.wait()
+    assert (ended.code, ended.out) == (0, b"") and b"1 s" in ended.complaints
+    assert logged(home)[-1] == ("user", "When is it due?")
+    assert FACT in excerpts(hook(prompt("When is the tax extension due?", "s4")).out)
 
 
 def test_an_event_of_another_name_is_none_of_ours(hook, home):
