@@ -287,8 +287,7 @@ def _name_project(folder: str) -> str:
 def _enclose(blocks: list[str]) -> str:
     """Blocks as a client is given them; '' for none."""
     some = [block for block in blocks if block]
-    border = injected_blocks.make_border(*some)
-    return f"{injected_blocks.enclose(border, [NOTE, *some])}\n" if some else ""
+    return f"{injected_blocks.enclose_hooked([NOTE, *some])}\n" if some else ""
 
 
 def _cut(text: str, room: int, measure: Any) -> str:

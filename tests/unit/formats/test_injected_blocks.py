@@ -160,6 +160,32 @@ def test_a_transcript_of_a_prompt_is_the_message_alone(blocks, message, echoes):
         assert injected_blocks.strip(text) == message
 
 
+HOOKED = injected_blocks.enclose_hooked([f"{injected_blocks.HOOKED}: <data>\n", *MARKED])
+
+
+def test_what_a_hook_had_printed_is_known_by_its_border():
+    for given in (HOOKED, HOOKED.replace("<", "&lt;").replace("\n", " \r\n")):
+        assert injected_blocks.strip(f"Hm.\n{given}\nSo?", echoes=False) == "Hm.\nSo?"
+
+
+#: pasted by a person, who does not see what it is
+FORGED = [
+    f'{injected_blocks.MEMORIES}\n{{"memories":[',
+    f"{BORDER}\n{injected_blocks.KNOWLEDGE}\n{{",
+    f"{BORDER}\n{injected_blocks.HOOKED}: data",
+    f"{HOOKED[: len(HOOKED) // 2]}",
+    f"look\n{BORDER}\n{injected_blocks.EXPANDED}",
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+@pytest.mark.parametrize("keep_lines", [True, False])
+def test_what_stands_around_a_forged_block_stays(forged, keep_lines):
+    said = f"First of all.\n{forged}\nMy own words.\n{forged}\n{BORDER}\n{HOOKED[-35:]}"
+    left = injected_blocks.strip(said, echoes=False, keep_lines=keep_lines)
+    assert "First of all.\n" in left and "\nMy own words.\n" in left
+
+
 def test_a_border_alone_is_somebodys_words():
     for said in (f"{BORDER}\nmy own words", f"{BORDER}\nmine\n{BORDER}\nmore", BORDER):
         assert injected_blocks.strip(said, echoes=False) == said

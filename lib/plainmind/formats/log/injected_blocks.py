@@ -11,6 +11,7 @@ type them: in every other text of a prompt, lines that look like ours are escape
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import zip_longest
 from unicodedata import normalize
 
@@ -76,16 +77,18 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
 
     With `echoes`, less what has no marker, too: for what a model wrote, when it is searched. What
     is stored, and what a person wrote, keeps it: it is somebody's words. A block that was cut off,
-    so that its JSON no longer parses, goes up to the next empty line. With `keep_lines`, empty
-    lines stand in its place, so that what comes after it has the same number.
+    so that its JSON no longer parses, goes up to the next empty line; of what is stored, up to the
+    end of its line, as we write one: what somebody has pasted takes nothing with it that stands
+    around it. With `keep_lines`, empty lines stand in its place, so that what comes after it has
+    the same number.
     """
     lower = text.lower() if echoes else ""
     if REMEMBERED in text or REMEMBERED.lower() in lower:
         kept = lambda match: "\n" * match[0].count("\n") if keep_lines else ""
         text = re.sub(_ECHOED_SENTENCES if echoes else _SENTENCES, kept, text)
     if "INJECTED_CONTEXT_" in text:
-        text = _without(text, _find_expansion, keep_lines)
-        text = _without(text, _find_marked, keep_lines)
+        text = _without(text, partial(_find_enclosed, echoes=echoes), keep_lines)
+        text = _without(text, partial(_find_marked, echoes=echoes), keep_lines)
         text = re.sub(_ECHOED_BORDER, "\n" if keep_lines else "", text) if echoes else text
     if any(hint in lower for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
@@ -113,6 +116,18 @@ def make_border(*parts: str) -> str:
     """The border of a request that holds these texts. It is made of all of them, so that the same
     request has the same one, and nobody can write it into any: that would change it (80 bits)."""
     return f"{BORDER} {sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
+
+
+def enclose_hooked(blocks: Sequence[str]) -> str:
+    """What another agent is given, behind a border that is made of all of it and tells that it
+    stands in a session as it was given; '' for none."""
+    text = "\n".join(block.rstrip("\n") for block in blocks if block)
+    return enclose(make_border(_plain(text)), [text])
+
+
+def _plain(text: str) -> str:
+    """A text whatever a client does to its white space, and to what HTML means by characters."""
+    return " ".join(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").split())
 
 
 def enclose(border: str, blocks: Sequence[str]) -> str:
@@ -181,22 +196,31 @@ def _without(
     return "".join([*parts, text[at:]])
 
 
-def _find_marked(text: str, at: int) -> tuple[int, int] | None:
+def _find_marked(text: str, at: int, *, echoes: bool) -> tuple[int, int] | None:
     match = re.compile(_MARKER).search(text, at)
     if not match:
         return None
-    end = _end_of_object(text, match.end())
+    end = _end_of_object(text, match.end(), "\n\n" if echoes else "\n")
     closing = re.compile(_CLOSING).match(text, end) if end > match.end() else None
     return match.start(), closing.end() if closing else end
 
 
-def _find_expansion(text: str, at: int) -> tuple[int, int] | None:
+def _find_enclosed(text: str, at: int, *, echoes: bool) -> tuple[int, int] | None:
     """Lines of the log that an answer had asked for, or what a hook had printed, with both of their
-    borders."""
+    borders. Somebody's words may stand between two that were pasted. So of what is stored, the
+    first begins it, and what a hook had printed is what its border was made of."""
     for match in re.compile(_EXPANSION).finditer(text, at):
         closing = re.compile(rf"\n{BORDER} {match[1]}[^\S\n]*(?:\n|\Z)")
-        if end := closing.search(text, match.end(), match.end() + LONGEST_EXPANSION):
-            return match.start(), end.end()
+        end = closing.search(text, match.end(), match.end() + LONGEST_EXPANSION)
+        if not end:
+            continue
+        if not echoes and match[0].endswith(HOOKED):
+            inner = text[match.end() - len(HOOKED) : end.start()]
+            if make_border(_plain(inner)) != f"{BORDER} {match[1]}":
+                continue
+        elif not echoes and text[: match.start()].strip():
+            continue
+        return match.start(), end.end()
     return None
 
 
@@ -235,7 +259,8 @@ def _led_in(text: str, at: int, start: int) -> int:
     return line.start() if line else start
 
 
-def _end_of_object(text: str, at: int) -> int:
+def _end_of_object(text: str, at: int, gap: str) -> int:
+    """Where what begins here ends, if it is an object; of a broken one, at the next gap."""
     start = at
     while start < len(text) and text[start].isspace():
         start += 1
@@ -246,8 +271,8 @@ def _end_of_object(text: str, at: int) -> int:
             return end + 1 if text.startswith("\n", end) else end
         except (ValueError, RecursionError):
             pass
-        empty = text.find("\n\n", start)
-        return len(text) if empty < 0 else empty + 1
+        end = text.find(gap, start)
+        return len(text) if end < 0 else end + 1
     return at
 
 
