@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from plainmind.ground import files
+from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, PATIENCE, ROOT, TIME
 
@@ -137,6 +138,30 @@ def test_it_ends_with_its_client_whatever_it_is_doing(home, way):
         code, answers, said = raw.finish()
     assert code == 0 and not said
     assert not [one for one in answers if "result" in one], answers
+
+
+def test_a_call_that_is_cancelled_is_done_whole_or_not_at_all(home):
+    """The one that has begun comes to its end, before the next one begins; who waits never does."""
+    os.mkdir(home.root)
+    raw = Raw(home)
+    with files.lock(home.lock):
+        for id, text in ((2, "begun"), (3, "waiting")):
+            raw.call(id, "append", context="a/b", role="user", content=text)
+        raw.send(id=4, method="ping")
+        assert json.loads(raw.process.stdout.readline())["id"] == 4
+        for id in (3, 2, 99):
+            raw.send(method="notifications/cancelled", params={"requestId": id, "reason": "x"})
+        raw.call(5, "append", context="a/b", role="user", content="next")
+        raw.send(id=6, method="ping")
+        while json.loads(raw.process.stdout.readline())["id"] != 6:
+            pass
+    answer = json.loads(raw.process.stdout.readline())
+    assert answer["id"] == 5 and answer["result"]["structuredContent"]["results"]
+    raw.close("stdin")
+    assert raw.finish() == (0, [], "")
+    (path,) = reader.list_windows(home, "a/b")
+    window = reader.read_window(home, path)
+    assert [window.event(block).content for block in window.blocks()] == ["begun", "next"]
 
 
 def test_nothing_but_the_protocol_is_on_standard_output(home):
