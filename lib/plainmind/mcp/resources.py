@@ -13,6 +13,7 @@ from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home
 from ..truth.log import overview, reader
 from ..truth.pages import page_files
+from .tools import SHOWN
 
 SCHEME = "plainmind://"
 MOST, AT_ONCE = 500, 100  # listed of each kind, and in one answer
@@ -102,13 +103,19 @@ def _name(path: str) -> str:
 
 def read(session: Any, uri: str) -> str:
     """A window or a page as it stands in its file, masked (session: cli.Session). NoInput, BadData,
-    NotPermitted."""
+    NotPermitted; Usage for one that is longer than what is shown at once."""
     from ..truth import showing
 
     path = unquote(uri.removeprefix(SCHEME))
     if not uri.startswith(SCHEME) or not path.startswith(("logs/", "knowledge/")):
         cure = f"use {SCHEME} and the path of a window or a page"
         raise NoInput(f"no such resource: '{uri}'", cure=cure)
-    texts = (text for _, text in showing.show(session.home, path))
+    texts, room = [], SHOWN
+    for _, text in showing.show(session.home, path):
+        texts.append(text)
+        room -= len(text)
+        if room < 0 and len(texts) > 1:
+            cure = f"call 'show' with some of its lines, as '{path}:3', and with 'around'"
+            raise Usage(f"'{path}' is too long to be given whole", cure=cure)
     masked = session.env.mask("\n".join(texts))
     return masked.encode("utf-8", "backslashreplace").decode()

@@ -64,3 +64,13 @@ def test_a_cursor_of_somebody_elses_and_an_empty_memory(home, tmp_path):
 def test_only_windows_and_pages_are_resources(home, uri):
     with pytest.raises((BadData, NoInput, NotPermitted)):
         resources.read(ask(home), uri)
+
+
+def test_a_window_that_is_too_long_is_not_given_whole(home, monkeypatch):
+    monkeypatch.setattr(resources, "SHOWN", 50)
+    drafts = [EventDraft(NOW, "user", "x" * 60, {}) for _ in range(2)]
+    first, second = [one.ref for one in Log(home).append("a/long", drafts, NOW)]
+    path = first.rpartition(":")[0]
+    with pytest.raises(Usage, match=f"'{path}' is too long to be given whole"):
+        resources.read(ask(home), f"plainmind://{path}")
+    assert "x" * 60 in resources.read(ask(home), f"plainmind://{second}")
