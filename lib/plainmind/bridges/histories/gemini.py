@@ -67,13 +67,14 @@ class _Session:
         self.known: dict[str, str] = {}  # digest of what was said -> its first id
         copies: dict[str, str] = {}  # id of what was given again -> its first id
         shown: list[str] = []
+        places: dict[str, int] = {}  # id -> its first place there
         for record in _read_records(source):
             if not isinstance(record, RawRecord):
                 continue
             self.id = as_text(record.value.get("sessionId")) or self.id
             messages, copied = _messages_of(record.value)
             if copied and messages:
-                shown = []
+                shown, places = [], {}
             for message in messages:
                 id, said = as_text(message.get("id")) or record.place, _digest(message)
                 if copied and id not in self.last:
@@ -81,11 +82,14 @@ class _Session:
                 else:
                     self.last[id] = self.last[id] if copied else record.place
                     self.known.setdefault(said, id)
+                places.setdefault(copies.get(id, id), len(shown))
                 shown.append(copies.get(id, id))
             back = as_text(record.value.get("$rewindTo"))
-            if (back := copies.get(back, back)) in shown:  # one may name the copy
-                at = shown.index(back)
+            if (at := places.get(copies.get(back, back))) is not None:  # one may name the copy
                 self.left.update(shown[at:])
+                for id in shown[at:]:
+                    if places.get(id, -1) >= at:
+                        del places[id]
                 del shown[at:]
 
     def read(self, records: Records, times: Times) -> Iterator[HistoryItem]:

@@ -16,6 +16,7 @@ from plainmind.bridges.histories import (
     chatgpt,
     claude,
     claude_memory,
+    gemini,
     importing,
     openclaw,
     registry,
@@ -307,3 +308,15 @@ def test_memory_of_anything(folder):
                 assert page["type"] in ("user", "project", "agent-feedback", "reference")
 
     run()
+
+
+def test_a_long_session_of_gemini_takes_what_it_is_long(tmp_path):
+    """Each line was looked for among all before it."""
+    path = tmp_path / "session-1.jsonl"
+    lines = [{"sessionId": "s"}]
+    for number in range(15_000):
+        lines += [{"id": f"m{number}", "type": "user", "content": "x"}, {"$rewindTo": "m"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    start = time.process_time()
+    gemini._Session(sources.find_file(str(path)))
+    assert time.process_time() - start < 2
