@@ -1,5 +1,5 @@
-"""A person saves a client's configuration while `mem-hook --install` or `--uninstall` changes it, in
-many orders: what they saved is in the file, or in a conflict file beside it, and the file is one
+"""A person saves a client's configuration while `mem-hook --install` or `--uninstall` changes it,
+in many orders: what they saved is in the file, or in a conflict file beside it, and the file is one
 that the client reads."""
 
 import json

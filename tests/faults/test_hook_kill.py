@@ -1,4 +1,4 @@
-"""kill -9 at every system call of `mem-hook --install` and `--uninstall`: the client's configuration
+"""kill -9 at every system call of `mem-hook --install` and `--uninstall`: a client's configuration
 is what it was or what it is to be, never something between, and calls after it leave no trace."""
 
 import json
