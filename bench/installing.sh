@@ -31,7 +31,7 @@ measure() { # NAME WHAT: install WHAT with nothing in a cache; wall and CPU seco
   awk -v name="$1" -v size="$size" -v count="$count" \
     '{ printf "%-8s %6.1f s  %5.1f s CPU  %4.0f MB  %3d packages\n", name, $1, $2 + $3, size, count }' "$work/time"
 }
-for extra in discord google chat board mcp all; do measure "$extra" "plainmind[$extra]"; done
+for extra in discord google chat board mcp postgres all; do measure "$extra" "plainmind[$extra]"; done
 measure base plainmind
 for command in bin/*; do "$(basename "$command")" --help > /dev/null; done
 ref=$(printf 'The door key is under the fern.' | mem-append --context note/home --role user)

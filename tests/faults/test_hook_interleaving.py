@@ -81,7 +81,7 @@ def play(folder, mode: str, before: bytes | None, way: str, order) -> None:
     ("mode", "before"), [("install", BEFORE), ("install", None), ("uninstall", BEFORE),
                          ("uninstall", None)]
 )  # fmt: skip
-@settings(max_examples=1000 if THOROUGH else 25, deadline=None)
+@settings(max_examples=400 if THOROUGH else 25, deadline=None)
 @given(places=st.lists(st.integers(0, 90), min_size=STEPS, max_size=STEPS))
 def test_what_a_person_saves_meanwhile_stays(tmp_path_factory, mode, before, way, places):
     folder = tmp_path_factory.mktemp("play")
