@@ -83,7 +83,10 @@ class Merger:
 
     def _make_room(self, made: MergedTree) -> None:
         """Where one has a file and the other a folder of that name, the file is kept beside it."""
-        folders = {path[:at] for path in made.tree for at, c in enumerate(path) if c == "/"}
+        folders: set[str] = set()
+        for path in made.tree:
+            while (path := path.rpartition("/")[0]) and path not in folders:
+                folders.add(path)
         for path in folders & made.tree.keys():
             oid = made.tree.pop(path)
             copy = self.name_copy(path, self._read(oid))

@@ -6,6 +6,7 @@ on its machine, and `mem-sync --status` names it.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 #: kinds: how two versions become one
@@ -113,6 +114,7 @@ def find(path: str) -> FileRule | None:
     return None
 
 
+@lru_cache(maxsize=1 << 17)  # a run asks several times of each file
 def find_shared(path: str, *, vectors: bool = False) -> FileRule | None:
     """The rule of a file that goes to other machines; None for one that stays, or may not."""
     if _HIDDEN.search(path):

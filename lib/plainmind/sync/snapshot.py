@@ -8,7 +8,8 @@ but that cache.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ..ground import backoff, exchange, file_states, files, regular
@@ -81,13 +82,17 @@ def take(
         known[path] = [*file_states.settle(tuple(state)), found[path]]  # type: ignore[arg-type]
     if known != seen:
         _save(home, known)
+    then, left = _count_by_folder(before), _count_by_folder(found)
     for folder in rules.FOLDERS:
-        gone = [path for path in before if path.startswith(f"{folder}/")]
-        is_empty = not any(path.startswith(f"{folder}/") for path in found)
+        gone, is_empty = then[folder], not left[folder]
         dangling = os.path.islink(home.path(folder)) and not os.path.isdir(home.path(folder))
-        if gone and (dangling or is_empty and len(gone) >= FEW and not deleted):
+        if gone and (dangling or is_empty and gone >= FEW and not deleted):
             now.away.append(folder)
     return now
+
+
+def _count_by_folder(paths: Iterable[str]) -> Counter[str]:
+    return Counter(path.partition("/")[0] for path in paths if "/" in path)
 
 
 def _read(home: Home, path: str, full: str) -> bytes | None:
