@@ -53,7 +53,7 @@ def main() -> None:
 def _fill(folder: str, count: int) -> dict:
     """A file of vectors; what opens it."""
     import numpy
-    from plainmind.index import vector_file
+    from plainmind.index import vector_file, vector_packing
 
     chance = numpy.random.default_rng(3)
     wide = chance.lognormal(0, 0.25, DIMENSIONS)
@@ -68,7 +68,7 @@ def _fill(folder: str, count: int) -> dict:
         found /= numpy.linalg.norm(found, axis=1)[:, None]
         return [vector_file.from_blob(one.astype("<f4").tobytes()) for one in found]
 
-    packing = vector_file.Packing.of(some(4096), 0.25)  # some of a million are longer
+    packing = vector_packing.Packing.of(some(4096), 0.25)  # some of a million are longer
     token = vector_file.create(folder, packing)
     path, error, reach = vector_file.name(folder, token), 0.0, 0.0
     for first in range(0, count, 4096):

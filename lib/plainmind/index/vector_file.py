@@ -11,9 +11,10 @@ records count is told elsewhere (index.sqlite.vectors): what is after them is no
 
 A query is packed alike, but into two bytes a dimension, so what is lost of it is next to nothing.
 With the greatest length of what is lost of any vector, Cauchy and Schwarz bound the error of a
-cosine. Codes and ids are multiplied alike, the ids by zeros: so a file is one matrix, for simsimd,
-whose sums of products are exact. Where that does not load, the standard library does the same,
-some thirty times slower.
+cosine: for the part of the query across the mean. Along it, where most of a query's length lies,
+no more than half a step is lost of any vector (index.vector_packing). Codes and ids are multiplied
+alike, the ids by zeros: so a file is one matrix, for simsimd, whose sums of products are exact.
+Where that does not load, the standard library does the same, some thirty times slower.
 
     scan = Cosines(VectorFile(path, token, count), query, error, reach)
     for place in scan.best(100):        # or scan.above(0.8): no place with more is left out
@@ -28,20 +29,20 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from math import dist, hypot, sqrt
-from operator import mul, sub
-from typing import Any, BinaryIO, NamedTuple
+from operator import mul
+from typing import Any, BinaryIO
 
 from ..ground import chance, file_states, files, regular
 from .float_order import FloatOrder
+from .vector_packing import ALONG, CRC, TAIL, Packing
 
-MAGIC = b"PMcodes1"
-_HEAD, _CRC, _TAIL = struct.Struct("<8sIQd"), struct.Struct("<I"), struct.Struct("<qI")
+#: of a file in which less is lost along the mean, and of one of before, in which nobody saw to it
+MAGIC, OLDER = b"PMcodes2", b"PMcodes1"
+_HEAD = struct.Struct("<8sIQd")
 FINE = 254  # a query's second byte is of its first one's step, by this
-ROOM = 1.15  # what is left for vectors that are longer than those a file was made for
-FEW = 512  # vectors that are packed without numpy: importing it takes as long
 CHUNK = 2048  # records that the standard library multiplies at once
 FAR = 1e30  # no sum of products is as great; a float32 may be
 SAMPLE = 4096  # cosines that tell where the best are
@@ -53,73 +54,6 @@ class Unusable(Exception):
     def __init__(self, what: str, file: "VectorFile"):
         super().__init__(what)
         self.path, self.token = file.path, file.token
-
-
-class Unfit(Exception):
-    """A vector is too long for this packing; `length`, of its greatest component less the mean's,
-    says what it takes."""
-
-    def __init__(self, length: float):
-        super().__init__("a vector does not fit")
-        self.length = length
-
-
-class Packed(NamedTuple):
-    """Records, the greatest length of what was lost of one, and the greatest length of one."""
-
-    records: bytes
-    error: float
-    reach: float
-
-
-class Packing(NamedTuple):
-    """How vectors become bytes."""
-
-    mean: "array[float]"
-    step: float
-
-    @classmethod
-    def of(cls, vectors: Sequence[Sequence[float]], least: float = 0.0) -> "Packing":
-        """For vectors like these, none of whose components is further than `least` from the
-        mean."""
-        mean = array("f", [sum(column) / len(vectors) for column in zip(*vectors, strict=True)])
-        most = max(max(map(abs, map(sub, vector, mean))) for vector in vectors)
-        return cls(mean, max(ROOM * max(most, least) / 127, 1e-9))
-
-    @property
-    def bound(self) -> float:
-        """What rounding alone may lose."""
-        return self.step * sqrt(len(self.mean)) / 2 + 1e-9
-
-    def pack(self, ids: Sequence[int], vectors: Sequence[Sequence[float]]) -> Packed:
-        """Records of vectors; Unfit."""
-        packed = map(self._pack_one, vectors) if len(ids) < FEW else self._pack_many(vectors)
-        records: list[bytes] = []
-        error = reach = 0.0
-        for id, (codes, lost, length) in zip(ids, packed, strict=True):
-            if lost > self.bound:
-                raise Unfit(max(map(abs, map(sub, vectors[len(records)], self.mean))))
-            data = codes + _TAIL.pack(id, 0)[:8]
-            records.append(data + _CRC.pack(zlib.crc32(data)))
-            error, reach = max(error, lost), max(reach, length)
-        return Packed(b"".join(records), error, reach)
-
-    def _pack_one(self, vector: Sequence[float]) -> tuple[bytes, float, float]:
-        step = self.step
-        wanted = [(value - mean) / step for value, mean in zip(vector, self.mean, strict=True)]
-        codes = array("b", [max(-127, min(127, round(value))) for value in wanted])
-        return codes.tobytes(), dist(wanted, codes) * step, hypot(*codes) * step
-
-    def _pack_many(
-        self, vectors: Sequence[Sequence[float]]
-    ) -> Iterator[tuple[bytes, float, float]]:
-        import numpy
-
-        wanted = (numpy.array(vectors, dtype=numpy.float64) - self.mean) / self.step
-        codes = numpy.clip(numpy.rint(wanted), -127, 127).astype(numpy.int8)
-        lost = numpy.sqrt(((wanted - codes) ** 2).sum(axis=1)) * self.step
-        lengths = numpy.sqrt((codes.astype(numpy.float64) ** 2).sum(axis=1)) * self.step
-        return zip(map(bytes, codes), lost.tolist(), lengths.tolist(), strict=True)
 
 
 class VectorFile:
@@ -142,15 +76,16 @@ class VectorFile:
 
     def _map(self, fd: int, head: bytes) -> None:
         magic, dimensions, token, step = _HEAD.unpack(head)
-        if magic != MAGIC or token != self.token:
+        if magic not in (MAGIC, OLDER) or token != self.token:
             raise Unusable("not the one that was written", self)
         self.start, end = end_of(dimensions, 0), end_of(dimensions, self.count)
-        self.dimensions, self.record = dimensions, dimensions + _TAIL.size
+        self.dimensions, self.record = dimensions, dimensions + TAIL.size
         self._mapped = memoryview(mmap.mmap(fd, end, prot=mmap.PROT_READ))
         head = self._mapped[: self.start].tobytes()
-        if _CRC.unpack(head[-4:])[0] != zlib.crc32(head[:-4]):
+        if CRC.unpack(head[-4:])[0] != zlib.crc32(head[:-4]):
             raise Unusable("damaged", self)
         self.packing = Packing(_little(array("f", head[_HEAD.size : -4])), step)
+        self.is_straight = magic == MAGIC
 
     def records(self, first: int = 0, end: int | None = None) -> memoryview:
         """The bytes of records, of all of them by default."""
@@ -160,7 +95,7 @@ class VectorFile:
     def id(self, place: int, *, checked: bool = True) -> int:
         """Of which a record is; 0 when it was taken out."""
         data = self.records(place, place + 1)
-        id, checksum = _TAIL.unpack(data[-_TAIL.size :])
+        id, checksum = TAIL.unpack(data[-TAIL.size :])
         if checked and id and zlib.crc32(data[:-4]) != checksum:
             raise Unusable("damaged", self)
         return id
@@ -192,11 +127,15 @@ class Cosines:
         left = (value / step - code for value, code in zip(query, coarse))
         fine = [round(value * FINE) for value in left]
         lost = dist(query, [step * (a + b / FINE) for a, b in zip(coarse, fine)])
-        self.error = error * hypot(*query) + reach * lost + 1e-6
         self._base, self._scale = sum(map(mul, query, file.packing.mean)), step * file.packing.step
+        across, along = hypot(*query), 0.0
+        if file.is_straight and (length := hypot(*file.packing.mean)):
+            along = abs(self._base) / length
+            across = sqrt(max(0.0, across * across - along * along))
+        self.error = error * across + ALONG * file.packing.step * along + reach * lost + 1e-6
         #: what the second byte may add
         self._more = step * hypot(*fine) / FINE * reach + 1e-6
-        pad = [0] * _TAIL.size
+        pad = [0] * TAIL.size
         weights = array("b", [*coarse, *pad, *fine, *pad])
         self._dots = _multiply(file.records(), file.record, weights) if file.count else b""
         self._sums = memoryview(self._dots).cast("f")  # of the first byte, of the second, …
@@ -253,7 +192,7 @@ class Cosines:
 
 def end_of(dimensions: int, count: int) -> int:
     """Where so many records end."""
-    return _HEAD.size + 4 * dimensions + _CRC.size + count * (dimensions + _TAIL.size)
+    return _HEAD.size + 4 * dimensions + CRC.size + count * (dimensions + TAIL.size)
 
 
 def create(folder: str, packing: Packing) -> int:
@@ -261,7 +200,7 @@ def create(folder: str, packing: Packing) -> int:
     token = int.from_bytes(chance.draw(8), "big") >> 1
     mean = _little(array("f", packing.mean))
     head = _HEAD.pack(MAGIC, len(mean), token, packing.step) + mean.tobytes()
-    files.create(name(folder, token), head + _CRC.pack(zlib.crc32(head)))
+    files.create(name(folder, token), head + CRC.pack(zlib.crc32(head)))
     return token
 
 

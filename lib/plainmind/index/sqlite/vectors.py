@@ -25,7 +25,8 @@ from ..rows.database import Damaged, Outdated, check
 from ..rows.embedded import THERE
 from ..rows.events import EVENT
 from ..vector_bytes import from_blob
-from ..vector_file import Packing, Unfit, Unusable, VectorFile
+from ..vector_file import Unusable, VectorFile
+from ..vector_packing import ROOM, Packing, Unfit
 from . import vector_scan
 from .index_file import IndexFile
 from .vector_scan import COLUMNS, PackedFile, open_file, row_of
@@ -276,7 +277,7 @@ def _pack_all(index: IndexFile, model: str, least: float = 0.0) -> None:
             _append(index, model, _refill(index, model, new))
             return
         except Unfit as error:
-            least = max(error.length, vector_file.ROOM * least)
+            least = max(error.length, ROOM * least)
             os.unlink(vector_file.name(index.folder, new.token))
 
 

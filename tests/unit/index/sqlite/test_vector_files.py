@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import files
 from plainmind.ground.paths import Home
-from plainmind.index import vector_file
+from plainmind.index import vector_file, vector_packing
 from plainmind.index.sqlite import opening, vector_scan, vectors
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -155,7 +155,7 @@ def list_all(home: Home) -> list[tuple[str, int]]:
 def test_a_file_that_may_not_be_written_is_opened(tmp_path):
     """It is ours, and what is taken out of it has to go now."""
     some = [array("f", [0.6, 0.8]), array("f", [0.8, 0.6])]
-    packing = vector_file.Packing.of(some)
+    packing = vector_packing.Packing.of(some)
     token = vector_file.create(str(tmp_path), packing)
     path = vector_file.name(str(tmp_path), token)
     os.chmod(path, 0o400)

@@ -2,16 +2,20 @@
 no rank; nothing is missing of the best ones."""
 
 import random
-from math import fsum, sqrt
+import struct
+import zlib
+from array import array
+from math import fsum, hypot, sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.evidence import Question, Scope, dot
-from plainmind.index import vector_file
+from plainmind.index import vector_file, vector_packing
 from plainmind.index.sqlite import vectors
 from plainmind.index.vector_bytes import from_blob, to_blob
-from plainmind.index.vector_file import Cosines, Packing, VectorFile
+from plainmind.index.vector_file import Cosines, VectorFile
+from plainmind.index.vector_packing import Packing
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
@@ -78,7 +82,7 @@ def test_no_cosine_is_further_off_than_claimed_and_none_of_the_best_is_missing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vector_file, "CHUNK", 16)
         for few, load in ((1, vector_file._load), (1000, lambda: None)):
-            patch.setattr(vector_file, "FEW", few)
+            patch.setattr(vector_packing, "FEW", few)
             patch.setattr(vector_file, "_load", load)
             packed = packing.pack(ids, given)
             vector_file.append(path, VectorFile(path, token, 0).start, packed.records)
@@ -98,6 +102,34 @@ def test_no_cosine_is_further_off_than_claimed_and_none_of_the_best_is_missing(
             assert best == sorted(map(scan.cosine, range(count)), reverse=True)[:wanted]
             seen.append(packed.records)
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("few", [1, 1000])
+def test_next_to_nothing_is_lost_along_the_mean_and_an_older_file_claims_more(
+    folder, monkeypatch, few
+):
+    monkeypatch.setattr(vector_packing, "FEW", few)
+    rnd = random.Random(7)
+    given = [unit([2.0 + rnd.gauss(0, 1) for _ in range(384)]) for _ in range(200)]
+    packing = Packing.of(given)
+    packed = packing.pack(range(1, 201), given)
+    token = vector_file.create(folder, packing)
+    path = vector_file.name(folder, token)
+    start = VectorFile(path, token, 0).start
+    vector_file.append(path, start, packed.records)
+    claimed = Cosines(VectorFile(path, token, 200), given[0], packed.error, packed.reach).error
+    assert claimed < 0.6 * packed.error
+    for place, vector in enumerate(given):
+        codes = array("b", packed.records[396 * place : 396 * place + 384])
+        lost = [(v - m) / packing.step - c for v, m, c in zip(vector, packing.mean, codes)]
+        along = sum(a * m for a, m in zip(lost, packing.mean)) / hypot(*packing.mean)
+        assert abs(along) <= vector_packing.ALONG + 1e-9
+    with open(path, "r+b") as file:
+        head = vector_file.OLDER + file.read(start)[len(vector_file.OLDER) : -4]
+        file.seek(0)
+        file.write(head + struct.pack("<I", zlib.crc32(head)))
+    older = Cosines(VectorFile(path, token, 200), given[0], packed.error, packed.reach).error
+    assert packed.error <= older < 1.1 * packed.error
 
 
 def rows(index, model):
