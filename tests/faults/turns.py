@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import kill
 import traced
 import writers
+from plainmind.agent import bash
 from plainmind.formats.log.event import Event
 from plainmind.ground.paths import Home
 from plainmind.truth.log import reader
@@ -60,9 +61,8 @@ def answering(place: str, then: str) -> Callable[[dict[str, Any]], Reply]:
         if not left:
             return "\n".join([*given.values(), "That is all."])
         id = left[0]
-        made = call(
-            f"echo {id} >> ran; {then if id == 'c2' else ''}echo {id} done # {place}", id=id
-        )
+        command = f"echo {id} >> ran; {then if id == 'c2' else ''}echo {id} done # {place}"
+        made = call(command, id=id, timeout=bash.LONGEST)  # a slow machine is not what it is about
         return calls(made, text=SAID if id == COMMANDS[0] else "")
 
     return answer
