@@ -55,15 +55,19 @@ class Codex:
         config = f"{notify[1]}\n{CONFIG.format(url=model.url)}"
         (folder / ".codex" / "config.toml").write_text(config)
 
-    def say(self, *words: str) -> str:
-        ended = subprocess.run(
+    def start(self, *words: str) -> subprocess.Popen:
+        return subprocess.Popen(
             [*breaking.list_obedience(), PROGRAM or "", "exec", "--skip-git-repo-check", *words],
-            cwd=self.work, env=self.env, timeout=60, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True,
+            cwd=self.work, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
-        assert not re.search("timeout|Failed|clamping", ended.stderr), ended.stderr
-        return ended.stdout
+
+    def say(self, *words: str) -> str:
+        process = self.start(*words)
+        out, complaints = process.communicate(timeout=60)
+        assert process.returncode == 0, complaints
+        assert not re.search("timeout|Failed|clamping", complaints), complaints
+        return out
 
 
 def test_a_fact_of_one_session_is_before_the_model_in_another(codex, home, tmp_path, imported):
@@ -89,6 +93,20 @@ def test_a_fact_of_one_session_is_before_the_model_in_another(codex, home, tmp_p
     sessions = str(tmp_path / ".codex" / "sessions")
     assert QUESTION in imported("codex", sessions)
     assert os.path.join(ROOT, "bin", "mem-hook") in (tmp_path / ".codex" / "hooks.json").read_text()
+
+
+def test_a_client_that_was_killed_has_said_what_it_said(codex, home):
+    codex.model.may_answer.clear()
+    process = codex.start(TRUSTED, FACT)
+    try:
+        assert codex.model.asked.wait(60)
+    finally:
+        os.killpg(process.pid, 9)
+        process.communicate()
+        codex.model.may_answer.set()
+    assert logged(home) == [("user", FACT)]
+    codex.say(TRUSTED, "resume", "--last", "And then?")
+    assert logged(home) == [("user", FACT), ("user", "And then?"), ("agent", "Heard.")]
 
 
 def test_it_answers_though_the_memory_is_broken(codex, home, command):

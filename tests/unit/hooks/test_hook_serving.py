@@ -27,6 +27,7 @@ BROKEN = {
     "deep": b"[" * 99_999,
     "bytes": b"\xff",
     "nothing": b"",
+    "too large": b'{"hook_event_name": "UserPromptSubmit", "prompt": "%s"}' % (b"x" * (50 << 20)),
 }
 
 
