@@ -15,9 +15,10 @@ MOST = 12  # as long as that, times a wait, one process may have it that works
 FREE = -1
 
 
-def wait(fd: int, seconds: float) -> bool:
-    """Get the lock, once it is free. False when one process had it for so long, and did nothing."""
-    turn = _Turn(fd)
+def wait(fd: int, kind: int, seconds: float) -> bool:
+    """Get the lock, LOCK_EX or LOCK_SH, once it is free. False when one process had it for so long,
+    and did nothing."""
+    turn = _Turn(fd, kind)
     before, since = _find_holder(fd), time.monotonic()
     while not turn.has_come(seconds):
         now = _find_holder(fd)
@@ -34,8 +35,8 @@ class _Turn:
     """A thread that stands in the queue. If nobody waits for it any more, the lock goes with its
     descriptor as soon as it has it."""
 
-    def __init__(self, fd: int):
-        self._fd = os.dup(fd)
+    def __init__(self, fd: int, kind: int):
+        self._fd, self._kind = os.dup(fd), kind
         self._come = _thread.allocate_lock()
         self._come.acquire()
         self.failure: OSError | None = None
@@ -47,7 +48,7 @@ class _Turn:
 
     def _stand(self) -> None:
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            fcntl.flock(self._fd, self._kind)
         except OSError as error:
             self.failure = error
         finally:

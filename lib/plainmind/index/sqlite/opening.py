@@ -9,7 +9,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 
 from ...formats.words import fingerprint
 from ...ground import clock, files, regular
@@ -110,6 +110,7 @@ def _use(
     home: Home, path: str, say: Callable[[str], None], thorough: bool, *, pretends: bool = False
 ) -> Generator[FileTables, None, bool]:
     """The index at a path, if it can be opened; whether it was used to the end."""
+    resting = None if _is_writable(path) else _look_at_rest(path)
     try:
         inode = _inode(path) if pretends else 0
         store = _open(home, path)
@@ -120,7 +121,7 @@ def _use(
         return False
     store.thorough, store.say, store.retried = thorough, say, True
     yield store
-    return store.failure is None
+    return store.failure is None and resting in (None, _look_at_rest(path))
 
 
 def copied(
@@ -131,14 +132,17 @@ def copied(
     with scratch.open_folder() as folder:
         path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.isfile(path):
-            address = f"file:{_quoted(path)}?mode=ro"
+            resting = _look_at_rest(path)
             with closing(sqlite3.connect(copy)) as target:
                 try:
-                    source = sqlite3.connect(address, uri=True, timeout=BUSY)
+                    source = sqlite3.connect(_address(path, False), uri=True, timeout=BUSY)
                     with closing(source):
                         source.backup(target)
+                    whole = resting in (None, _look_at_rest(path))
                 except sqlite3.DatabaseError:
-                    os.unlink(copy)  # damaged, or gone: the copy is made from the files
+                    whole = False  # damaged, or gone
+                if not whole:
+                    os.unlink(copy)  # the copy is made from the files
         if not (yield from _use(home, copy, say, thorough)):
             # what a command would set aside is left where it is: the copy is made from the files
             yield made_in(home, os.path.join(folder, "again"))
@@ -171,7 +175,7 @@ def discard_set_aside(home: Home) -> None:
 def rebuild(home: Home) -> None:
     _make_way(home, _path(home), lambda text: None)
     files.make_folder(home.index)
-    with files.lock(os.path.join(home.index, "lock")):
+    with files.lock(os.path.join(home.index, "lock")), files.lock(home.index):
         for path in _list_parts(_path(home)):
             os.unlink(path)
         files.sync_folder(home.index)
@@ -230,17 +234,9 @@ def _open(home: Home, path: str) -> FileTables:
     size = os.path.getsize(path) if os.path.exists(path) else 0
     if size % SECTOR:
         raise Damaged("cut off")  # SQLite would take the rest for zeros
-    new = size == 0
-    address = f"file:{_quoted(path)}?mode={'rwc' if writable else 'ro'}"
-    db = sqlite3.connect(
-        address, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False
-    )
+    db, parts = _connect(path, writable)
     try:
-        db.execute("PRAGMA trusted_schema = OFF")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the file
-        db.execute("PRAGMA cache_size = -65536")
-        if new or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+        if size == 0 or parts == 0:
             _create(home, path, db)
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
             raise Damaged("not an index of ours")
@@ -256,13 +252,56 @@ def _open(home: Home, path: str) -> FileTables:
             raise other
         made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
         fts5 = bool(made) and "fts5" in made[0]
-    except UnicodeDecodeError as error:  # SQLite quotes the schema in what it says is wrong with it
-        db.close()
-        raise Damaged("its schema is not text") from error
     except BaseException:
         db.close()
         raise
     return FileTables(home, db, fts5=fts5, writable=writable)
+
+
+def _connect(path: str, writable: bool) -> tuple[sqlite3.Connection, int]:
+    """A database, of which something was read, and how many tables and indexes it has.
+
+    Until then nobody takes the file away (`rebuild`): with WAL a journal would be opened by its
+    name, beside whatever is in its place by then."""
+    folder = os.path.dirname(path)
+    keeps = wal_is_safe(sqlite3.sqlite_version_info) and os.path.isdir(folder)
+    with files.lock(folder, shared=True) if keeps else nullcontext():
+        db = sqlite3.connect(
+            _address(path, writable),
+            uri=True,
+            timeout=BUSY,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            db.execute("PRAGMA trusted_schema = OFF")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the file
+            db.execute("PRAGMA cache_size = -65536")
+            return db, db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        except UnicodeDecodeError as error:  # SQLite quotes the schema in what is wrong with it
+            db.close()
+            raise Damaged("its schema is not text") from error
+        except BaseException:
+            db.close()
+            raise
+
+
+def _address(path: str, writable: bool) -> str:
+    mode = "mode=rwc" if writable else "mode=ro"
+    if not writable and _look_at_rest(path):
+        mode += "&immutable=1"
+    return f"file:{_quoted(path)}?{mode}"
+
+
+def _look_at_rest(path: str) -> tuple[int, ...] | None:
+    """What tells whether somebody writes a database that nobody has open; None where somebody may
+    have. Without locks, since with WAL SQLite would make files beside it for them, or refuse where
+    it cannot."""
+    if not wal_is_safe(sqlite3.sqlite_version_info) or len([*_list_parts(path)]) != 1:
+        return None
+    there = os.stat(path)
+    return there.st_ino, there.st_size, there.st_mtime_ns
 
 
 def _is_writable(path: str) -> bool:
@@ -296,7 +335,7 @@ def has_fts5(db: sqlite3.Connection) -> bool:
 
 def _set_aside(home: Home, path: str, version: int) -> str:
     """Rename it. Programs of two versions that take turns leave one file each, not one a turn."""
-    with files.lock(os.path.join(home.index, "lock")):
+    with files.lock(os.path.join(home.index, "lock")), files.lock(home.index):
         stamp = f"{clock.to_stamp(clock.system_now())}.{os.getpid()}"
         aside = f"{path}.{f'version-{version}' if version else stamp}.bad"
         for part in _list_parts(aside):

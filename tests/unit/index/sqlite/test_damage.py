@@ -210,6 +210,9 @@ def test_an_index_deleted_in_the_middle_is_made_again(log, home):
     assert count == 1 and deleted and said == []
 
 
+@pytest.mark.skipif(
+    opening.wal_is_safe(sqlite3.sqlite_version_info), reason="with WAL what is gone can be written"
+)
 def test_an_index_that_keeps_going_is_given_up(log, home):
     log.append("discord-thread/1", [EventDraft(NOW, "user", "the xylophone", {})], NOW)
     tries = []
@@ -232,8 +235,9 @@ def test_an_index_that_is_replaced_at_any_moment_is_opened_again(home, moment, m
     times, connect = iter([1, 1, 0, 0, 0, 0, 0]), sqlite3.connect
 
     def replace():
-        if next(times):
-            opening.rebuild(home)
+        if next(times):  # by hand: with WAL `rebuild` waits until it is open
+            for part in opening._list_parts(opening._path(home)):
+                os.unlink(part)
             opening.made_in(home, home.index).db.close()
 
     def connect_late(*args, **options):
