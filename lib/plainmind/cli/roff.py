@@ -18,7 +18,8 @@ FALLBACKS = {"…": "...", "—": "--"}  # in ASCII
 def roff(name: str, section: int, text: str) -> str:
     """A page's text as roff."""
     out = [f'.TH "{name.upper()}" "{section}" "" "plainmind {__version__}" "Plainmind"']
-    out += [".nh", ".ad l", ".ss 12 0"]
+    # groff from 1.23 on asks HY and AD again at each paragraph
+    out += [".nh", ".ad l", ".nr HY 0", ".ds AD l", ".ss 12 0"]
     # where a terminal has ASCII alone, what groff knows no letters for would be left out
     out += [rf".fchar {_name(c)} {FALLBACKS.get(c, '?')}" for c in sorted({*text}) if c > "\u2000"]
     title = ""

@@ -85,12 +85,13 @@ def broken(name, text):
     page = roff(name, 1, text)
     run = ["groff", "-man", "-Tutf8", "-P-cbou", "-rLL=80n"]
     done = subprocess.run(run, input=page, capture_output=True, text=True, check=True)
-    lines = [line.strip() for line in done.stdout.strip().split("\n")[1:-1]]
+    rows = done.stdout.strip().split("\n")[1:-1]
+    lines = [row.strip() for row in rows]
     plain = "\n".join(re.findall(r"\.nf\n(.*?)\.fi", page, re.S)).replace("\\-", "-")
     told = re.sub(r"\n(EXAMPLES|TABLES)\n.*?(?=\n[A-Z]|\Z)", "", text, flags=re.S)
     terms = re.findall(r"^ {2,}(\S+(?: \S+)*) {2,}\S", told.split("EXIT STATUS")[0], re.M)
     starts = {line[: len(term)] for term in terms for line in lines}
-    long = [line for line in lines if len(line) > 73 and line.isascii()]
+    long = [row.strip() for row in rows if len(row.rstrip()) > 80 and row.isascii()]
     words = plain.replace("\\e", "\\")
     return [term for term in terms if term not in starts], [x for x in long if x not in words]
 
