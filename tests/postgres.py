@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from threading import Lock
 
 from plainmind.ground.paths import Home
+from scene import PATIENCE
 
 FAST = "fsync=off full_page_writes=off synchronous_commit=off shared_buffers=32MB".split()
 QUIET = [
@@ -108,11 +109,11 @@ class Server:
             ]
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(600):
-            if not self._is_starting():
-                return
+        end = time.monotonic() + 4 * PATIENCE
+        while self._is_starting():
+            if time.monotonic() > end:
+                raise TimeoutError("PostgreSQL does not start")
             time.sleep(0.02)
-        raise TimeoutError("PostgreSQL does not start")
 
     def _is_starting(self) -> bool:
         import psycopg

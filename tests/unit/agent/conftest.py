@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import sqlite3
 import subprocess
 from typing import Any
 
@@ -15,6 +16,7 @@ from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
 from plainmind.ground.environment import Environment
 from plainmind.ground.settings import Settings
+from plainmind.index.sqlite import opening
 from plainmind.memory import Memory, resident
 from plainmind.providers import registry
 from plainmind.truth.log import reader
@@ -106,6 +108,17 @@ class World:
                     stat.st_mtime_ns,
                     hashlib.sha256(data).hexdigest(),
                 )
+        return found
+
+    def lasting(self) -> dict[str, tuple]:
+        """All of the home but who had the index's lock last and, where SQLite is new enough for
+        WAL, its own files beside an index: they come and go with whoever looks."""
+        found = self.tree()
+        found.pop("index/lock", None)
+        if "index" in found and opening.wal_is_safe(sqlite3.sqlite_version_info):
+            found["index"] = found["index"][:1]
+            for end in ("-wal", "-shm"):
+                found.pop(f"index/mind.db{end}", None)
         return found
 
 

@@ -5,20 +5,7 @@ import sqlite3
 
 import pytest
 from plainmind.agent.bash import TOOL
-from plainmind.index.sqlite import opening
 from scripted import call, calls
-
-
-def everything(world) -> dict[str, tuple]:
-    """All of the home but who had the index's lock last and, where SQLite is new enough for WAL,
-    its own files beside an index: they come and go with whoever looks."""
-    found = world.tree()
-    found.pop("index/lock", None)
-    if "index" in found and opening.wal_is_safe(sqlite3.sqlite_version_info):
-        found["index"] = found["index"][:1]
-        for end in ("-wal", "-shm"):
-            found.pop(f"index/mind.db{end}", None)
-    return found
 
 
 @pytest.mark.parametrize("context", [None, "discord-thread/1", "discord-thread/2"])
@@ -36,11 +23,11 @@ def test_it_writes_nothing(world, model, context, indexed):
     if indexed == "damaged index":
         with open(world.home.path("index/mind.db"), "r+b") as file:
             file.write(b"no database at all")
-    before = everything(world)
+    before = world.lasting()
     request = json.loads(
         world.turn("--dry-run", "What is the boiler's service code?", context=context)
     )
-    assert everything(world) == before
+    assert world.lasting() == before
     assert model.requests == []
     assert request["model"] == "openai:scripted" and request["tools"] == [TOOL]
     assert request["messages"][0]["role"] == "system"
@@ -58,9 +45,9 @@ def test_an_index_of_another_version(world):
     with sqlite3.connect(world.home.path("index/mind.db")) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    before = everything(world)
+    before = world.lasting()
     assert "4711" in world.turn("--dry-run", "the boiler's code?", context=None)
-    assert everything(world) == before
+    assert world.lasting() == before
 
 
 def test_an_index_with_wal_keeps_it(world):

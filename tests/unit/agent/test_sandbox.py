@@ -352,7 +352,7 @@ def test_services_of_the_machine_are_not_reached(home, tmp_path, unsynced, rung)
                 ) as shell:
                     done = shell.run(
                         f"/usr/bin/python3 -c 'import socket; "
-                        f'socket.socket(socket.AF_UNIX).connect("{path}"); print("reached")\'',
+                        f'socket.socket(socket.AF_UNIX).connect("{path}"); print("re" + "ached")\'',
                         20,
                     )
                     assert "reached" not in done.text and done.exit != 0

