@@ -80,19 +80,29 @@ def find_nearest(
 def build(index: Any, model: str) -> None:
     """Make the index of a model's vectors, if it is wanted, and remove every other one. Others
     read and write meanwhile. The caller holds no transaction."""
-    db, wanted = index.db, ""
-    sizes = "SELECT count(*), min(vector_dims(embedding)), max(vector_dims(embedding)) FROM vectors"
-    mine = "kind = 'event' AND model = ? AND embedding IS NOT NULL"
-    count, least, most = db.execute(f"{sizes} WHERE {mine}", (model,)).fetchone()
-    if index.approximate and count >= LEAST and least == most <= LONGEST:
-        wanted = _name(model, most)
-    made = _made(db)
+    db, made = index.db, _made(index.db)
+    dimensions = _read_dimensions(db, model) if index.approximate else 0
+    wanted = _name(model, dimensions)
     drop(db, lambda name: name != wanted or not made[name])
-    if wanted and not made.get(wanted):
+    if dimensions and not made.get(wanted) and _are_many(db, model, dimensions):
         db.execute(
             f"CREATE INDEX CONCURRENTLY {wanted} ON vectors "
-            f"USING hnsw ({_column(most)} halfvec_ip_ops) WHERE {_only(model, most)}"
+            f"USING hnsw ({_column(dimensions)} halfvec_ip_ops) WHERE {_only(model, dimensions)}"
         )
+
+
+def _read_dimensions(db: "ServerConnection", model: str) -> int:
+    """Of a model's vectors; 0 where there is none, or where pgvector indexes none so long."""
+    mine = "kind = 'event' AND model = ? AND embedding IS NOT NULL"
+    row = db.execute(
+        f"SELECT vector_dims(embedding) FROM vectors WHERE {mine} LIMIT 1", (model,)
+    ).fetchone()
+    return row[0] if row and row[0] <= LONGEST else 0
+
+
+def _are_many(db: "ServerConnection", model: str, dimensions: int) -> bool:
+    sql = f"SELECT count(*) FROM vectors WHERE {_only(model, dimensions)}"
+    return db.execute(sql).fetchone()[0] >= LEAST
 
 
 def drop(db: "ServerConnection", which: Callable[[str], bool] = lambda name: True) -> None:
