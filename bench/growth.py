@@ -3,13 +3,14 @@
 CPU as multiples of the interpreter's floor in the same rounds, the peak of memory without mapped
 files, and the exponent between the smallest and the largest home. Homes are made by
 bench/homes.py where they are not there; they are read, and nothing is written into them but what
-a recall takes in. The exponent is that of CPU above the floor: 0 is flat, 1 grows as the home
-does. The peak is of RssAnon, looked at every millisecond of one more run. With --account each
+a command keeps in index/. The exponent is that of CPU above the floor: 0 is flat, 1 grows as the
+home does. The peak is of RssAnon, looked at every millisecond of one more run. With --account each
 command is run once more in a process that tells CPU by step, statements and rows of the index
 (bench/account.py), and how many modules it imports.
 """
 
 import argparse
+import glob
 import json
 import math
 import os
@@ -26,8 +27,8 @@ QUESTION = "what should the crew do about the antenna"
 STRANGE = "what was the first sign of trouble with the oxygen tank"  # nothing answers it
 
 
-def commands() -> dict[str, tuple[list[str], dict[str, str]]]:
-    """Name -> command, and its environment."""
+def commands(path: str = "") -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Name -> command, and its environment, for the home at a path."""
     recall = [f"{BIN}/mem-recall"]
     turn = [f"{BIN}/agent-turn", "--dry-run", "--context", "discord-channel/c3", QUESTION]
     long = " ".join(word for row in _demo()[1500:1600] for word in row.split())
@@ -41,7 +42,17 @@ def commands() -> dict[str, tuple[list[str], dict[str, str]]]:
         "lexical, a common word": ([*recall, "--lexical", "okay"], {}),
         "cosine": ([*recall, QUESTION], {"MIND_RECALL_SIM": "cosine"}),
         "agent-turn --dry-run": (turn, {}),
+        "mem-show": ([f"{BIN}/mem-show", f"{_middle_window(path)}:3"], {}),
+        "mem-log": ([f"{BIN}/mem-log"], {}),
+        "mem-log -n 20": ([f"{BIN}/mem-log", "-n", "20"], {}),
+        "mem-pin --list": ([f"{BIN}/mem-pin", "--list"], {}),
     }
+
+
+def _middle_window(path: str) -> str:
+    """Relative to the home at a path."""
+    found = sorted(glob.glob("logs/*/*/*.md", root_dir=path)) if path else []
+    return found[len(found) // 2] if found else ""
 
 
 def _demo() -> list[str]:
@@ -54,7 +65,7 @@ def measure(path: str, names: list[str], rounds: int) -> dict[str, tuple[float, 
     """Name -> CPU ms, the floor's in the same rounds, peak MiB; medians, after one round more."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
     env["MIND_HOME"] = path
-    known = {name: (command, {**env, **more}) for name, (command, more) in commands().items()}
+    known = {name: (command, {**env, **more}) for name, (command, more) in commands(path).items()}
     floors: list[float] = []
     rows: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds + 1):
@@ -103,7 +114,7 @@ def account(path: str, names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "account")
         for name in names:
-            command, more = commands()[name]
+            command, more = commands(path)[name]
             how = [PYTHON, "-P", os.path.join(HERE, "account.py"), out, *command]
             env_of = {**env, **more, "MIND_HOME": path}
             subprocess.run(how, env=env_of, stdout=subprocess.DEVNULL, check=False)
@@ -144,5 +155,6 @@ def grow(given: argparse.Namespace) -> None:
         first, last = min(sizes), max(sizes)
         print(f"exponents of CPU above the floor, {first} to {last} turns")
         for name in names:
-            over = [(found[size][name][0] / found[size][name][1]) - 1 for size in (first, last)]
+            costs = [found[size][name] for size in (first, last)]
+            over = [max(cpu / floor - 1, 0.01) for cpu, floor, _ in costs]
             print(f"  {name:24} {math.log(over[1] / over[0]) / math.log(last / first):5.2f}")
