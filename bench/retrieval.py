@@ -30,7 +30,7 @@ import conversations
 from comparing import interval
 from conversations import Asked, ask, names
 from plainmind.formats import words
-from plainmind.formats.evidence import Evidence, Question, Scope
+from plainmind.formats.evidence import ASKING, QUESTION, Evidence, Question, Scope
 from plainmind.ground.settings import Settings
 from plainmind.memory import moments
 from plainmind.recall import field, inject, relevance, search, times
@@ -43,11 +43,16 @@ DEEP_BY_SESSION = 40  # of which the first ten sessions are taken
 BUDGET, EACH = 1000, 250
 ADVERSARIAL = "adversarial"
 
-_factors = relevance.factors
+_factors, _named = relevance.factors, relevance.named
 
 
 def _factors_of_anybody(*, person: bool, **of: bool) -> tuple[float, float]:
     return _factors(person=False, **of)
+
+
+def _named_anywhere(terms: Sequence[str], authors: Sequence[tuple[int, str]]) -> tuple[set, set]:
+    _, names = _named(terms, authors)
+    return {id for id, name in authors if name in names}, names
 
 
 #: rung of the ladder -> module and name of what makes it, and what stands there below the rung
@@ -55,6 +60,9 @@ RUNGS = {
     "sim is spread": (field, "calibrate", lambda value, best: value),
     "a time is read": (times, "find", lambda text, now: []),
     "a person's turns": (relevance, "factors", _factors_of_anybody),
+    "asked near the end": (relevance, "ASKING", QUESTION + ASKING),
+    "a short answer": (relevance, "_asked", lambda length: relevance.ASKED),
+    "who is named first": (relevance, "named", _named_anywhere),
     (BLOCK_ONLY := "what has room"): (inject, "most", lambda budget: 8),
 }
 
@@ -197,6 +205,7 @@ def _judge(asked: Asked, answer: list[str]) -> dict:
     first = min(places, default=11)
     return {
         "category": asked.category,
+        "timed": bool(asked.query.times),
         "hit@1": float(first == 1),
         **{f"r@{k}": sum(place <= k for place in places) / len(gold) for k in (1, 5, 10)},
         "mrr": 1 / first if first <= 10 else 0.0,
@@ -298,6 +307,11 @@ def _print_table(name: str, ladder: dict[str, dict[str, dict]]) -> None:
             groups.setdefault(row["category"], []).append(row)
         shares = [f"{group} {_share(of, key):.1f}" for group, of in sorted(groups.items())]
         print(f"hybrid, recency on, {key} by category: {', '.join(shares)}")
+        timed = [row[key] for row in _main_rows(ladder["hybrid\ton"]).values() if row["timed"]]
+        if timed:
+            low, high = interval(timed)
+            share = f"{100 * sum(timed) / len(timed):.1f} % ({low:.1f}–{high:.1f})"
+            print(f"of the {len(timed)} questions that name a time {share}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ An event is a number, and the events of an episode have consecutive ones: its fi
 of the episode.
 """
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .page.link import LinkKey, LinkTable
 
 QUESTION = 8  # added to the kind of an event that ends with a question mark
+ASKING = 16  # and of one in whose last words a question ends
+LAST_WORDS = 30
+_ASKED = re.compile(r"""[？؟]|\?(?=[\s"'”’»)\]*_]|$)""")  # none of an address
 
 
 class Scope(NamedTuple):
@@ -83,9 +87,14 @@ class Episode(NamedTuple):
         self.lengths.append(min(words.length, 0xFFFF))
         self.openings.append(min(words.opening_length, 0xFF))
         self.times.append(instant)
-        asks = content.rstrip().endswith(("?", "？", "؟"))
-        self.kinds.append(ROLES.index(role) + QUESTION * asks)
+        ends = content.rstrip().endswith(("?", "？", "؟"))
+        self.kinds.append(ROLES.index(role) + QUESTION * ends + ASKING * is_asking(content))
         self.authors.append(author)
+
+
+def is_asking(content: str) -> bool:
+    """Whether what follows may answer it. People add a word after a question, or a picture."""
+    return bool(_ASKED.search(" ".join(content.rsplit(None, LAST_WORDS)[-LAST_WORDS:])))
 
 
 #: type codes of an episode's columns

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from ..formats import words
 from ..formats.evidence import (
+    ASKING,
     QUESTION,
     Episode,
     Equal,
@@ -33,6 +34,7 @@ SCOPE, SHOWN, MODEL, CHANGED = "scope", "already shown", "model", "changed"
 
 AT_ONCE = 500  # vectors that are read at a time
 USER, AGENT = ROLES.index("user"), ROLES.index("agent")
+_OF_AGENTS = frozenset(AGENT + more for more in (0, QUESTION, ASKING, QUESTION + ASKING))
 
 
 class EventSource(Protocol):
@@ -76,13 +78,11 @@ class EventField:
         self._cosines: dict[int, float | None] = {}
         self._stems: dict[int, frozenset[str]] = {}
         self._words: Lexical | None = None
-        self._named: set[int] = set()  # authors whose name has a word in common with the query
-        self._names: set[str] = set()
+        self._named: set[int] = set()  # authors whom the query names first
+        self._names: set[str] = set()  # all that it names
         if self._hybrid:
             self._words = Lexical(evidence.totals, evidence.terms, evidence.episode_ids)
-            asked = set(self.terms)
-            named = [one for one in evidence.authors if asked & {*words.terms(one[1])}]
-            self._named, self._names = {id for id, _ in named}, {name for _, name in named}
+            self._named, self._names = relevance.named(self.terms, evidence.authors)
         self.times, self.told = query.times, told
         self._spans = [(one.start, one.until) for one in self.times]
         self._chats: dict[int, bool] = {}
@@ -306,7 +306,7 @@ class EventField:
             factors = self._factors[key] = relevance.factors(
                 named=key[0],
                 person=kind % QUESTION == USER and chat,
-                question=kind >= QUESTION,
+                question=bool(kind & QUESTION),
                 timed=timed,
             )
         then = timed and self._more and any(one.start <= time <= one.end for one in self.times)
@@ -321,7 +321,7 @@ class EventField:
         """Whether an agent answers there."""
         chat = self._chats.get(episode.id)
         if chat is None:
-            chat = AGENT in episode.kinds or AGENT + QUESTION in episode.kinds
+            chat = not _OF_AGENTS.isdisjoint(episode.kinds)
             self._chats[episode.id] = chat
         return chat
 

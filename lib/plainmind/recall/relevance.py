@@ -1,10 +1,11 @@
 """Hybrid relevance of events to a query, in [0, 1): words and vectors together; and sim, what is
 made of it for the ranking. Pure.
 
-    lex = (own + window + 0.5 episode + 0.25 asked) / (2.5 sum of idf over all terms of the query)
+    lex = (own + window + 0.5 episode + asked) / (2.5 sum of idf over all terms of the query)
     den = the mean cosine of the event (weight 2), the one before it (1) and the two after it (2, 1)
           as the share of the way from what unrelated texts have to what near-verbatim ones have
-    x   = (0.7 lex + 0.3 den) * (1 - 0.3 exp(-words / 10)) * (1.2 if the query names the author)
+    x   = (0.7 lex + 0.3 den) * (1 - 0.3 exp(-words / 10)) * (1.2 if the query names the author
+            first)
           * (1.5 if it was said at a time that the query names, or up to three days later)
           * (1.1 if a person says it where an agent answers)
           * (0.9 if it ends with a question mark, and is not such a person's)
@@ -17,10 +18,14 @@ own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean len
          negative; N is at least 500: in a small store every word is frequent, and none would count
 window   the same for the first 30 words of the event and of two neighbours a side together
 episode  the same for all words of its episode; neighbours never reach into another episode
-asked    `own` of the event before, if that is a question: answers follow questions
+asked    0.25 (1 + exp(-words / 10)) of `own` of the event before, if a question ends in its last 30
+         words: answers follow questions, and the shorter one is, the more of it was said there
 den      only events of the episode that have vectors count; where none of the four has one, den =
          min(1, 0.2 + 0.8 lex), what it is on average given lex (0 when lex is 0), so that an event
          that still waits for its vector is neither favoured nor forgotten
+
+Of several authors, the one counts whom the query names first, whose turns it is mostly about, and
+those who follow with nothing but stop words between, as in "Ann and Bob".
 
 The factors 1.5 and 1.1 are preferences: an event whose relevance does not exceed the floor without
 them has none of them, so that a time that is named makes nothing relevant that is not.
@@ -39,13 +44,12 @@ bench/retrieval.py.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import exp, inf, log
 from typing import Any, NamedTuple
 
 from ..formats import words
-from ..formats.evidence import QUESTION as QUESTION_KIND
-from ..formats.evidence import Episode, Posting, Term, Totals
+from ..formats.evidence import ASKING, Episode, Posting, Term, Totals
 from . import times
 from .times import NamedTime
 
@@ -133,7 +137,9 @@ class Lexical:
                 own = max(opening + rest for _, opening, rest in here)
                 total = sum(opening + rest for _, opening, rest in here)
                 opening = sum(opening for _, opening, _ in here)
-                more = WINDOW * opening / (opening + LEAST_NORM) + ASKED * own / (own + LEAST_NORM)
+                more = WINDOW * opening / (opening + LEAST_NORM)
+                if any(after[0] - one[0] == 1 for one, after in pairwise(here)):
+                    more += _asked(0) * own / (own + LEAST_NORM)  # of the one before
             more += OWN * own / (own + LEAST_NORM) + EPISODE * total / (total + LEAST_NORM)
             bounds[episode] = bounds.get(episode, 0.0) + weight * more
 
@@ -154,8 +160,9 @@ class Lexical:
                 total += times
                 own = weight * times / (times + _norm(lengths[place], mean))
                 scores[place] = scores.get(place, 0.0) + OWN * own
-                if place < last and kinds[place] >= QUESTION_KIND:
-                    scores[place + 1] = scores.get(place + 1, 0.0) + ASKED * own
+                if place < last and kinds[place] >= ASKING:
+                    answer = place + 1
+                    scores[answer] = scores.get(answer, 0.0) + _asked(lengths[answer]) * own
                 if opening:
                     start, end = max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS)
                     for beside in range(start, end + 1):
@@ -250,6 +257,25 @@ def relevance(
 @lru_cache(1 << 10)
 def _shortness(length: int) -> float:
     return 1 - SHORT * exp(-length / SHORT_WORDS)
+
+
+@lru_cache(1 << 10)
+def _asked(length: int) -> float:
+    """What `own` of a question counts for the answer of this length."""
+    return ASKED * (1 + exp(-length / SHORT_WORDS))
+
+
+def named(terms: Sequence[str], authors: Sequence[tuple[int, str]]) -> tuple[set[int], set[str]]:
+    """Of the authors, each a number and a name: the numbers of those whom the terms of a query name
+    first, or right after the first; and the names of all that it names."""
+    at = {term: place for place, term in enumerate(terms)}
+    found = {name: {at[term] for term in words.terms(name) if term in at} for _, name in authors}
+    places = set[int]().union(*found.values())
+    last = min(places, default=-1)
+    while last + 1 in places:
+        last += 1
+    first = {name for name, of in found.items() if min(of, default=inf) <= last}
+    return {id for id, name in authors if name in first}, {name for name in found if found[name]}
 
 
 def factors(*, named: bool, person: bool, question: bool, timed: bool) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import dropwhile, takewhile
 from math import ceil, exp, log
 from typing import NamedTuple
 
@@ -116,6 +117,11 @@ def is_question(event: Logged) -> bool:
     return event.content.rstrip().endswith(("?", "？", "؟"))
 
 
+def is_asking(event: Logged) -> bool:
+    """A question ends in the last 30 words."""
+    return any(word.rstrip("\"')").endswith(("?", "？")) for word in event.content.split()[-30:])
+
+
 class Judge:
     """Everything computed from everything."""
 
@@ -132,12 +138,21 @@ class Judge:
         self.times = (zone.start_of(found), zone.end_of(found + timedelta(3))) if yesterday else ()
         named = [name for name in (set(words.terms(t.author)) for t in events) if name & self.terms]
         others = set(words.terms(query.text.replace("yesterday", ""))).difference(*named)
+        self.first = self._first_named({event.author for event in events})
         self.alone = yesterday and not any(t.times(term) for t in events for term in others)
         self.relevance = {event.ref: self._relevance(event) for event in events}
         self.recency = {
             event.ref: exp(-max(0, query.now - event.time) / (14 * 86_400_000)) for event in events
         }
         self._pairs: dict[tuple[str, str], float] = {}
+
+    def _first_named(self, authors: set[str]) -> set[str]:
+        """Those in the first stretch of names: what stands before it names nobody."""
+        names = {author: set(words.terms(author)) for author in authors}
+        every = set().union(*names.values())
+        asked = list(dict.fromkeys(words.terms(self.query.text)))
+        stretch = set(takewhile(every.__contains__, dropwhile(lambda t: t not in every, asked)))
+        return {author for author, of in names.items() if of & stretch}
 
     def _idf(self, all: int, holding: int) -> float:
         return log(1 + (max(all, 500) - holding + 0.5) / (holding + 0.5))
@@ -163,9 +178,10 @@ class Judge:
             idf = self._idf(n, sum(t.times(term) > 0 for t in self.events))
             ideal += 2.5 * idf
             score += idf * self._bm25(event.times(term), event.length, count / n)
-            if before is not None and is_question(before):
+            if before is not None and is_asking(before):
                 times = before.times(term)
-                score += 0.25 * idf * self._bm25(times, before.length, count / n)
+                asked = 0.25 * (1 + exp(-event.length / 10))
+                score += asked * idf * self._bm25(times, before.length, count / n)
             times = sum(t.opening.count(term) for t in window)
             score += idf * self._bm25(
                 times, sum(t.opening_length for t in window), 5 * openings / n
@@ -196,7 +212,7 @@ class Judge:
         else:
             den = min(1.0, 0.2 + 0.8 * lex) if lex else 0.0
         x = 0.7 * lex + 0.3 * den
-        if self.terms & set(words.terms(event.author)):
+        if event.author in self.first:
             x *= 1.2
         prefer, more = 1.0, 0.0
         if event.role == "user" and any(t.role == "agent" for t in stretch):
@@ -335,6 +351,7 @@ SAID = ["server", "the", "🚀", "東京", "ΠΌΛΗ", "MÜLLER naïve", "...", 
 
 def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
     said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "Ann"], k=rnd.choice([0, 1, 2, 5])))
+    said = rnd.choice([said, said, f"did Bob tell Ann of {said}", f"{said} of Ann and Bob"])
     if rnd.random() < 0.2:
         said = rnd.choice(["yesterday", "yesterday nowhere", "Ann yesterday", f"{said} yesterday"])
     if events and rnd.random() < 0.3:

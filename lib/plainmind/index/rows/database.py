@@ -19,7 +19,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 17  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 18  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):

@@ -63,7 +63,8 @@ CREATE TABLE episodes (
     lengths  BLOB NOT NULL,       -- uint16: indexed words of the event
     openings BLOB NOT NULL,       -- uint8: those among its first 30 words
     times    BLOB NOT NULL,       -- int64: unix_ms
-    -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark
+    -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark,
+    -- + 16 when a question ends in its last 30 words
     kinds    BLOB NOT NULL,
     authors  BLOB NOT NULL,       -- uint32: authors.id
     checksum INTEGER NOT NULL     -- CRC-32 of the BLOBs
