@@ -173,6 +173,7 @@ def test_the_jobs_run_the_commands_of_the_environment_on_the_persons_memory(inst
 
 BOT = {"DISCORD_TOKEN": "t", "DISCORD_CHANNEL_ID": "1"}
 KEY = {"GEMINI_API_KEY": "k" * 39}
+POSTGRES = "[index]\nengine='postgresql://ann@127.0.0.1:1/ann'"
 GEMINI = "[turn]\nmodel='google:gemini-2.5-flash'"
 
 
@@ -186,6 +187,7 @@ GEMINI = "[turn]\nmodel='google:gemini-2.5-flash'"
         ("board", "markupsafe", "work-board --port 0", "", {}),
         ("mcp", "anyio", "mem-mcp", "", {}),
         ("discord", "discord", "discord-relay", "[relay]\nallow='1'", BOT),
+        ("postgres", "psycopg", "mem-recall key", POSTGRES, {}),
     ],
 )
 def test_a_command_without_its_extra_says_which_line_installs_it(

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..ground import masks, stream
+from ..ground import collector, masks, stream
 from ..ground.errors import (
     BUG,
     INPUT_OUTPUT,
@@ -272,6 +272,7 @@ def run(main: click.Command, *, host: bool = False) -> NoReturn:
     """Run a command and end the process: the one place where failures become exit codes. `host`:
     another program goes on from here, whatever happens: then that is 0."""
     code = BUG
+    collector.relax()
     try:
         stream.fill()
         code = _outcome(main)
