@@ -17,6 +17,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from ..ground import files, regular
@@ -52,7 +53,7 @@ class RecordFile:
         self.catch_up()
         found = {}
         if self.dimensions:
-            with regular.open_file(self.path) as file:
+            with _open_to_read(self.path) as file:
                 for hash in hashes:
                     if (vector := self._find(file, hash)) is not None:
                         found[hash] = vector
@@ -78,6 +79,7 @@ class RecordFile:
             files.sync_folder(os.path.dirname(self.path))
         else:
             # a torn record at the end is filled up, so that the next ones stand in their places
+            _allow(self.path, os.W_OK)
             torn = (os.stat(self.path).st_size - self._start) % self._record
             files.append(self.path, b"\0" * (-torn % self._record) + records)
         self.catch_up()
@@ -88,7 +90,7 @@ class RecordFile:
             there = os.stat(self.path)
             if stat.S_ISREG(there.st_mode) and there.st_size <= self._read_to:
                 return
-            file = regular.open_file(self.path)
+            file = _open_to_read(self.path)
         except PermissionError:
             raise
         except OSError:  # not there, or not a file
@@ -127,6 +129,21 @@ class RecordFile:
             self._read_to += count * self._record
             if len(chunk) % self._record:
                 break
+
+
+def _open_to_read(path: str) -> BinaryIO:
+    try:
+        return regular.open_file(path)
+    except PermissionError:
+        _allow(path, os.R_OK)
+        return regular.open_file(path)
+
+
+def _allow(path: str, how: int) -> None:
+    """A mode that forbids it is put right, if the file is ours: its vectors cost something."""
+    if not os.access(path, how):
+        with suppress(OSError):
+            regular.change_mode(path, 0o600)
 
 
 def width_of(path: str) -> int:
@@ -168,6 +185,7 @@ def read_records(data: bytes) -> Records | None:
 def take_out(path: str, wanted: Callable[[bytes], bool]) -> int:
     """Overwrite the records with these hashes by zeros, durably, which no reader takes for any: the
     others stay where they are. Returns how many there were. The caller holds the lock."""
+    _allow(path, os.R_OK | os.W_OK)
     with open(path, "r+b") as file:
         found = _scan(file, width_of(path))
         places = [(at, size) for at, hash, size in found if hash != _NONE and wanted(hash)]

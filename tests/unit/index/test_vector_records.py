@@ -130,6 +130,26 @@ def test_what_is_known_of_records_may_be_lost_or_damaged(home, harm, monkeypatch
     assert Cache(home, MODEL, places=home.index).get([*vectors]) == vectors
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads and writes everything")
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o200, 0o400])
+def test_a_file_that_is_closed_to_its_owner_is_opened(home, mode):
+    """It is ours: its vectors are read, more are appended, and what is taken out goes."""
+    one, two = ({content_hash(text): to_blob([0.6, 0.8])} for text in "ab")
+    cache = Cache(home, MODEL)
+    cache.put(one)
+    close = lambda: os.chmod(cache.path, mode)
+    close()
+    assert cache.get([*one]) == one, "it was known before"
+    close()
+    assert Cache(home, MODEL).get([*one]) == one
+    close()
+    Cache(home, MODEL).put(two)
+    close()
+    assert forget(home, {*one}) == 1
+    close()
+    assert Cache(home, MODEL).get([*one, *two]) == two
+
+
 def test_after_a_start_of_the_machine_all_is_read_again(home, monkeypatch):
     files.make_folder(home.index)
     vectors = {content_hash(str(n)): to_blob([0.6, 0.8]) for n in range(30)}
