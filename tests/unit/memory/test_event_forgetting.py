@@ -213,8 +213,10 @@ def test_a_derived_file_that_is_closed_is_opened_to_be_looked_through(scene):
 @pytest.mark.parametrize("broken", [
     "words", "vectors", "journals", "files",
 ])  # fmt: skip
-def test_each_of_them_is_seen_when_it_is_left_out(scene, tmp_path, monkeypatch, broken):
+def test_each_of_them_is_seen_when_it_is_left_out(scene, tmp_path, monkeypatch, broken, request):
     """The controls: one step left out, and the proof names the place, or the check above fails."""
+    if broken == "words":
+        request.getfixturevalue("index_is_a_file")
     ref = everywhere(scene, str(tmp_path))
     if broken == "words":
         monkeypatch.setattr(sqlite_words, "purge", lambda index, table: None)
