@@ -159,6 +159,9 @@ def test_a_schema_is_of_one_memory_folder(server, tmp_path):
         "postgresql",
         "postgresql://ann:secret@host/db",
         "postgres://h/d?password=secret",
+        "postgresql://ann:se/secret@host/db",
+        "postgresql://ann:s@secret@host/db",
+        "postgresql://ann:s?secret@host/db",
     ],
 )
 def test_an_address_is_one_without_a_password(url):

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from ...ground.errors import Misconfigured
 
 SCHEMES = ("postgresql://", "postgres://")
-_PASSWORD = re.compile(r"^[a-z]+://[^/@]*:[^/@]*@|[?&](?:ssl)?password=")
+_PASSWORD = re.compile(  # also one that is not written as an address has it: 'a/b', 'a@b', 'a?b'
+    r"^[a-z]+://(?:[^/@]*:[^/@]*|[^?@]*:[^?]*)@|[?&](?:ssl)?password="
+)
 
 
 class Address(NamedTuple):

@@ -5,6 +5,7 @@ Refuses to know the tables. What SQL and values differ in: marks of values; text
 and numeric are numbers; a vector is bytes as index.vector_bytes has them.
 """
 
+import os
 import re
 import struct
 from array import array
@@ -21,7 +22,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from ...ground import files
-from ...ground.errors import Busy, Failure, Misconfigured, Unavailable
+from ...ground.errors import Busy, Failure, InputOutput, Misconfigured, Unavailable
 from ..rows.database import Damaged
 from ..vector_bytes import HALF
 from .address import Address
@@ -116,13 +117,36 @@ def _numbered(sql: str) -> str:
     return re.sub(r"\?(\d*)", lambda mark: f"${mark[1] or next(count)}", sql)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Without what lies in a shell: what an address leaves open (a host, say) the library would
+    take from PGHOST, and text would go where no setting says."""
+    led = {name: value for name, value in os.environ.items() if name.startswith("PG")}
+    for name in led:
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.update(led)
+
+
+@contextmanager
+def _reading_address(address: Address) -> Iterator[None]:
+    """Misconfigured for an address that the library cannot read: then it says so without a code."""
+    try:
+        yield
+    except psycopg.ProgrammingError as error:
+        what = f"index.engine: {' '.join(str(error).split())}"
+        raise Misconfigured(what, place=str(address), cure="fix the setting") from error
+
+
 class ServerConnection:
     """A connection; every failure of it is one of ground.errors, or Damaged."""
 
     def __init__(self, address: Address):
         """Unavailable when there is no server, Misconfigured when it lets nobody in."""
         self.address = address
-        with self._failing():
+        with self._failing(), _reading_address(address), _alone():
             self._own = psycopg.connect(
                 address.url,
                 password=address.password or None,
@@ -151,6 +175,11 @@ class ServerConnection:
     def version(self) -> int:
         """Of the server: 180006 is 18.6."""
         return self._own.info.server_version
+
+    @property
+    def encoding(self) -> str:
+        """Of the database's texts."""
+        return self._own.info.parameter_status("server_encoding") or ""
 
     @property
     def is_open(self) -> bool:
@@ -220,6 +249,9 @@ class ServerConnection:
         if isinstance(error, codes.ReadOnlySqlTransaction):
             what = "the server takes no changes (a replica?)"
             return Unavailable(what, place=place, cure="name the one that does in index.engine")
+        if isinstance(error, codes.ProgramLimitExceeded):
+            cure = "shorten it, or let index.engine be sqlite, where it may be as long"
+            return InputOutput(f"a name is too long: {told}", place=place, cure=cure)
         if isinstance(error, codes.InsufficientPrivilege):
             return Misconfigured(
                 told, place=place, cure="see docs/postgres.md for what a role needs"

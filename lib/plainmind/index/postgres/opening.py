@@ -21,6 +21,7 @@ from .sharing import quote
 from .tables import Replaced, ServerTables, lock
 
 TRIES = 5
+MARK = "index of plainmind"  # a schema's comment: it may be dropped, with all that is in it
 LEAST = 150000  # of servers
 LEAST_VECTOR = (0, 7)  # of pgvector: it has vectors of float16
 
@@ -116,6 +117,10 @@ class PostgresEngine:
                 what = f"PostgreSQL {db.version // 10_000}"
                 cure = f"PostgreSQL {LEAST // 10_000} or later is needed"
                 raise Unavailable(what, place=str(self.address), cure=cure)
+            if db.encoding != "UTF8":
+                what = f"texts of this database are in {db.encoding}"
+                cure = "let its owner run: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+                raise Unavailable(what, place=str(self.address), cure=cure)
             (own,) = db.execute("SELECT current_user::text").fetchone()
             return db, own
         except BaseException:
@@ -125,6 +130,7 @@ class PostgresEngine:
     def _open(self, home: Home) -> ServerTables:
         db, own = self._connected(home)
         try:
+            self._check_schema(db, own)
             if not _has_tables(db, own):
                 self._make_tables(home, db, own, again=False)
             self._look_through(db, own)
@@ -143,6 +149,30 @@ class PostgresEngine:
         except BaseException:
             db.close()
             raise
+
+    def _check_schema(self, db: ServerConnection, own: str) -> None:
+        """Misconfigured for one that is not there for an index alone: what is made again is dropped
+        with all that is in it, and whoever owns a schema can put into it what we would call."""
+        found = db.execute(
+            "SELECT pg_get_userbyid(nspowner) = current_user, obj_description(oid, 'pg_namespace'),"
+            " EXISTS (SELECT FROM pg_class WHERE relnamespace = space.oid)"
+            " OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = space.oid)"
+            " OR EXISTS (SELECT FROM pg_type WHERE typnamespace = space.oid)"
+            " FROM pg_namespace AS space WHERE nspname = ?",
+            (own,),
+        ).fetchone()
+        if found is None:
+            return
+        is_own, comment, is_used = found
+        if not is_own:
+            cure = "let the database's owner drop it, or name another role in index.engine"
+            raise Misconfigured(
+                f"the schema '{own}' is another role's", place=str(self.address), cure=cure
+            )
+        if is_used and comment != MARK:
+            what = f"the schema '{own}' has other things in it than an index"
+            cure = "name a role in index.engine that is for this memory folder alone"
+            raise Misconfigured(what, place=str(self.address), cure=cure)
 
     def _look_through(self, db: ServerConnection, own: str) -> None:
         """Name the schema, and that of pgvector, as those that names are of."""
@@ -178,11 +208,14 @@ class PostgresEngine:
         readers: list[str] = []
         db.execute("BEGIN")
         lock(db, own)
+        self._check_schema(db, own)
         if again:
             readers = sharing.list_readers(db, own)
             db.execute(f"DROP SCHEMA IF EXISTS {quote(own)} CASCADE")
         if not _has_tables(db, own):
             db.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(own)} AUTHORIZATION CURRENT_USER")
+            self._check_schema(db, own)  # somebody else may have been faster
+            db.execute(f"COMMENT ON SCHEMA {quote(own)} IS '{MARK}'")
             db.script(";\n".join(schema.statements()))
             facts = {
                 "token": secrets.token_hex(8),

@@ -1,0 +1,86 @@
+"""A database in which somebody else was before, or that is not made for this: nothing of theirs is
+dropped or called, and what is wrong is said. test_postgres_faults.py has what goes wrong later."""
+
+import pytest
+from plainmind.ground.errors import InputOutput, Misconfigured, Unavailable
+from plainmind.index import engine_in_use
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+def open_both_ways(engine, home) -> list[str]:
+    """What is said when an index is asked for, and when it is made again."""
+    said = []
+    for call in (lambda: engine.made_in(home, home.index), lambda: engine.rebuild(home)):
+        with pytest.raises(Misconfigured) as caught:
+            call()
+        said.append(str(caught.value))
+    return said
+
+
+def test_a_schema_with_other_things_in_it_is_refused_and_stays(server, home):
+    """An application's, say, that has a table of settings, too."""
+    role = server.role_of(home)
+    server.sql(
+        f"CREATE SCHEMA {role}",
+        f"CREATE TABLE {role}.settings (k text, v text)",
+        f"INSERT INTO {role}.settings VALUES ('precious', '1')",
+        role=role,
+    )
+    engine = engine_in_use(server.url(role))
+    for said in open_both_ways(engine, home):
+        assert f"the schema '{role}' has other things in it than an index" in said
+    with pytest.raises(Misconfigured):
+        next(engine.opened(home, lambda text: None))
+    assert server.sql(f"SELECT k FROM {role}.settings", role=role) == [("precious",)]
+
+
+def test_a_schema_that_is_another_roles_is_refused(server, home):
+    """Whoever owns it could put in it what we would call, and drop what is in it."""
+    role = server.role_of(home)
+    server.sql("CREATE ROLE mallory LOGIN")
+    server.sql(f"CREATE SCHEMA {role}", f"GRANT ALL ON SCHEMA {role} TO {role}", role="mallory")
+    for said in open_both_ways(engine_in_use(server.url(role)), home):
+        assert f"the schema '{role}' is another role's" in said
+    server.sql(f"DROP SCHEMA {role} CASCADE", f"CREATE SCHEMA {role} AUTHORIZATION {role}")
+    with engine_in_use(server.url(role)).made_in(home, home.index) as index:
+        assert index.counts()["turns"] == 0  # one that was made for it, and is empty
+
+
+def test_a_database_whose_texts_are_not_in_utf_8_is_said(server, home):
+    role = server.role_of(home)
+    made = "ENCODING LATIN1 TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    server.sql(f"CREATE DATABASE latin {made}", database="postgres")
+    with pytest.raises(Unavailable, match=r"in LATIN1; .*ENCODING 'UTF8'"):
+        engine_in_use(server.url(role, "latin")).made_in(home, home.index)
+
+
+def test_a_name_that_is_too_long_for_the_server_is_said(server, home):
+    import random
+
+    name = "".join(random.Random(1).choices("0123456789abcdefghijklmnopqrstuvwxyz", k=9000))
+    Log(home).append("test/1", [EventDraft(NOW, "user", "zebra", {"author": name})], NOW)
+    with (
+        engine_in_use(server.url_of(home)).made_in(home, home.index) as index,
+        pytest.raises(InputOutput, match="a name is too long.*sqlite"),
+    ):
+        index.counts()
+
+
+def test_what_lies_in_a_shell_leads_to_no_server(server, home, monkeypatch):
+    import os
+
+    monkeypatch.setenv("PGHOST", server.folder)
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=evil")
+    with pytest.raises((Unavailable, Misconfigured)):
+        engine_in_use("postgresql://postgres@/plainmind").made_in(home, home.index)
+    assert os.environ["PGHOST"] == server.folder
+
+
+@pytest.mark.parametrize("url", ["postgresql://a@h/d?sslmdoe=x", "postgresql://a@h/d%zz"])
+def test_an_address_that_cannot_be_read_is_said(home, url):
+    pytest.importorskip("psycopg")
+    with pytest.raises(Misconfigured, match="index.engine: invalid"):
+        engine_in_use(url).made_in(home, home.index)
