@@ -22,15 +22,19 @@ def content_hash(text: str) -> bytes:
 
 def serving(home: Home) -> str:
     """The model whose vectors answered last; '' when there never was one."""
+    path = os.path.join(home.vectors, "serving")
     try:
-        name = files.read(os.path.join(home.vectors, "serving"), 0, 200).decode().strip()
+        vector_records.allow(path, os.R_OK)
+        name = files.read(path, 0, 200).decode().strip()
     except (OSError, UnicodeDecodeError):
         return ""
     return name if name.isprintable() else ""
 
 
 def set_serving(home: Home, model: str) -> None:
-    files.replace(os.path.join(home.vectors, "serving"), f"{model}\n".encode())
+    path = os.path.join(home.vectors, "serving")
+    vector_records.allow(path, os.R_OK | os.W_OK)
+    files.replace(path, f"{model}\n".encode())
 
 
 class Cache:
@@ -66,6 +70,7 @@ class Cache:
         if os.path.lexists(self._folder) and not os.path.isdir(self._folder):
             self._set_aside(self._folder)
         files.make_folder(self._folder)
+        vector_records.allow(self.path, os.R_OK | os.W_OK)
         with files.lock(self._lock):
             self._file.catch_up()
             if self._file.is_foreign:
@@ -94,6 +99,7 @@ def keep_only(home: Home, hashes: AbstractSet[bytes]) -> int:
 
 
 def _forget(home: Home, wanted: Callable[[bytes], bool]) -> int:
+    vector_records.allow(os.path.join(home.vectors, "serving"), os.R_OK | os.W_OK)
     try:
         names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))
     except (FileNotFoundError, NotADirectoryError):

@@ -79,7 +79,7 @@ class RecordFile:
             files.sync_folder(os.path.dirname(self.path))
         else:
             # a torn record at the end is filled up, so that the next ones stand in their places
-            _allow(self.path, os.W_OK)
+            allow(self.path, os.W_OK)
             torn = (os.stat(self.path).st_size - self._start) % self._record
             files.append(self.path, b"\0" * (-torn % self._record) + records)
         self.catch_up()
@@ -87,7 +87,7 @@ class RecordFile:
     def catch_up(self) -> None:
         """Know the records that were appended since the last look."""
         try:
-            there = os.stat(self.path)
+            there = _stat(self.path)
             if stat.S_ISREG(there.st_mode) and there.st_size <= self._read_to:
                 return
             file = _open_to_read(self.path)
@@ -131,18 +131,30 @@ class RecordFile:
                 break
 
 
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except PermissionError:
+        allow(path, os.R_OK)
+        return os.stat(path)
+
+
 def _open_to_read(path: str) -> BinaryIO:
     try:
         return regular.open_file(path)
     except PermissionError:
-        _allow(path, os.R_OK)
+        allow(path, os.R_OK)
         return regular.open_file(path)
 
 
-def _allow(path: str, how: int) -> None:
-    """A mode that forbids it is put right, if the file is ours: its vectors cost something."""
-    if not os.access(path, how):
-        with suppress(OSError):
+def allow(path: str, how: int) -> None:
+    """Modes of a file, and of the folder it is in, that forbid it are put right, if they are ours:
+    vectors cost something, and nobody else makes them again."""
+    folder = os.path.dirname(path)
+    with suppress(OSError):
+        if os.path.isdir(folder) and not os.access(folder, how | os.R_OK | os.X_OK):
+            regular.change_mode(folder, 0o700)
+        if os.path.isfile(path) and not os.access(path, how):
             regular.change_mode(path, 0o600)
 
 
@@ -185,7 +197,7 @@ def read_records(data: bytes) -> Records | None:
 def take_out(path: str, wanted: Callable[[bytes], bool]) -> int:
     """Overwrite the records with these hashes by zeros, durably, which no reader takes for any: the
     others stay where they are. Returns how many there were. The caller holds the lock."""
-    _allow(path, os.R_OK | os.W_OK)
+    allow(path, os.R_OK | os.W_OK)
     with open(path, "r+b") as file:
         found = _scan(file, width_of(path))
         places = [(at, size) for at, hash, size in found if hash != _NONE and wanted(hash)]

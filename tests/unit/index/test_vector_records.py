@@ -11,7 +11,7 @@ from math import sqrt
 import pytest
 from plainmind.ground import clock, files
 from plainmind.index import hash_table, vector_bytes, vector_records
-from plainmind.index.cache import Cache, content_hash, forget
+from plainmind.index.cache import Cache, content_hash, forget, serving, set_serving
 from plainmind.index.hash_table import HashTable
 from plainmind.index.vector_bytes import from_blob, to_blob
 
@@ -147,6 +147,25 @@ def test_a_file_that_is_closed_to_its_owner_is_opened(home, mode):
     close()
     assert forget(home, {*one}) == 1
     close()
+    assert Cache(home, MODEL).get([*one, *two]) == two
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads and writes everything")
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o200, 0o400])
+def test_their_folder_that_is_closed_to_its_owner_is_opened(home, mode):
+    one, two = ({content_hash(text): to_blob([0.6, 0.8])} for text in "ab")
+    close = lambda: os.chmod(home.vectors, mode)
+    Cache(home, MODEL).put(one)
+    close()
+    set_serving(home, MODEL)
+    close()
+    assert serving(home) == MODEL, "or a new index would have no vectors, and not say so"
+    close()
+    assert Cache(home, MODEL).get([*one]) == one
+    close()
+    Cache(home, MODEL).put(two)
+    close()
+    assert forget(home, {*one}) == 1
     assert Cache(home, MODEL).get([*one, *two]) == two
 
 
