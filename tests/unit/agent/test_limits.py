@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from plainmind.agent.bash import Shell, ShellOptions
+from plainmind.agent.bash import LONGEST, Shell, ShellOptions
 from plainmind.agent.sandbox import tasks
 from plainmind.ground import files
 from plainmind.truth.log.writer import EventDraft
@@ -39,9 +39,9 @@ def test_a_fork_bomb_is_bounded(home, unsynced, monkeypatch, rung):
         if not limit.binds:
             pytest.skip("root, and no cgroup can be made here")
         group = limit._group
-        made = int(shell.run(BOMB, 60).text.split("\n")[-1])
+        made = int(shell.run(BOMB, LONGEST).text.split("\n")[-1])
         assert 10 < made <= 40 + tasks._SPARE, made
-        assert shell.run("echo still there", 20).text == "still there"
+        assert shell.run("echo still there", LONGEST).text == "still there"
         assert bool(group) == (os.geteuid() == 0) and (not group or os.path.isdir(group))
     assert not group or wait_gone(group)
 
@@ -60,7 +60,7 @@ def wait_gone(path: str) -> bool:
 def test_without_the_limit_it_is_not(home, unsynced):
     """The control: 300 processes, which is what the bomb has."""
     with Shell(home, ROOT, None, ShellOptions(sandbox="none")) as shell:
-        assert shell.run(BOMB, 60).text.split("\n")[-1] == "300"
+        assert shell.run(BOMB, LONGEST).text.split("\n")[-1] == "300"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="of root only")
@@ -82,7 +82,7 @@ def test_where_no_cgroup_can_be_made_a_command_runs_all_the_same(home, unsynced,
     monkeypatch.setattr(tasks, "_find_places", lambda: iter([home.path("nowhere"), "/proc"]))
     files.make_folder(home.root)
     with Shell(home, ROOT, None, ShellOptions(sandbox="none")) as shell:
-        assert shell.run("echo hi", 20).text == "hi"
+        assert shell.run("echo hi", LONGEST).text == "hi"
         assert shell.sandbox.tasks.binds == (os.geteuid() != 0)
 
 
@@ -127,14 +127,14 @@ def test_modes_of_the_home_are_as_they_were(home, unsynced, log, rung, command):
     before = modes_of(home.root)
     scopes = (MemoryScope("global", home.root, "memory"),)
     with Shell(home, ROOT, None, ShellOptions(sandbox=rung, memories=scopes)) as shell:
-        done = shell.run(COMMANDS[command], 20)
+        done = shell.run(COMMANDS[command], LONGEST)
         after = modes_of(home.root)
         assert {path: after[path] for path in before} == before
         assert rung != "landlock" or "put back" in done.text
         # what somebody else closes, ends and makes meanwhile is theirs
         os.chmod(home.path("knowledge/page.md"), 0o600)
         log.start_window("a/b", NOW)
-        shell.run("chmod -R 0777 $MIND_HOME/logs", 20)
+        shell.run("chmod -R 0777 $MIND_HOME/logs", LONGEST)
         assert os.stat(home.path("knowledge/page.md")).st_mode & 0o777 == 0o600
     windows = [os.path.join(home.logs, "a/b", name) for name in home.list_windows("a/b")]
     assert [os.stat(path).st_mode & 0o77 for path in windows] == [0] * 4
