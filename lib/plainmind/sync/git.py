@@ -53,7 +53,7 @@ class GitFailed(InputOutput):
     """git ended with a code (`ended`): what it said."""
 
     def __init__(self, arguments: Sequence[str], ended: int, out: bytes, said: str):
-        said = re.sub(r"(?<=://)[^/@\s]*@", "", said)  # a password in an address
+        said = re.sub(r"(?<=://)[^/\s]*@", "", said)  # a password in an address
         super().__init__(f"git {arguments[0]} ended with {ended}: {' '.join(said.split())}")
         self.ended, self.out, self.said = ended, out, said
 
@@ -157,7 +157,8 @@ class Git:
         if code < 0:
             what = f"git {arguments[0]} was ended by signal {-code}"
             raise InputOutput(what, cure="run mem-sync again: nothing is lost")
-        if "No space left on device" in said:
+        own = [row for row in said.split("\n") if not row.startswith("remote:")]
+        if any("No space left on device" in row for row in own):
             raise InputOutput("no space left on device", place=self.folder, cure="make room")
         raise GitFailed(arguments, code, out, said)
 

@@ -18,7 +18,8 @@ from ..truth import machines
 from ..truth.machines import Machine
 from .repository import Repository, Tree
 
-_PATH = re.compile(r"sync/machines/(\d{4,})\.json\Z")
+_PATH = re.compile(r"sync/machines/([0-9]{4})\.json\Z")  # whatever else somebody put there
+MOST = 9999  # numbers
 
 
 class OtherMachine(NamedTuple):
@@ -84,7 +85,10 @@ def take_number(
     taken = {member.number for member in members}
     if machine.number and machine.number not in taken:
         return machine
-    return machine._replace(number=max(taken, default=0) + 1)
+    free = max(taken, default=0) + 1
+    if free > MOST:  # somebody took the last one
+        free = next(number for number in range(1, MOST + 2) if number not in taken)
+    return machine._replace(number=free)
 
 
 def enter(repository: Repository, tree: Tree, machine: Machine) -> Tree:

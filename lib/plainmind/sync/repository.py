@@ -13,9 +13,11 @@ afterwards, all at once. A process that is killed leaves objects that nothing na
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..ground import files
@@ -30,6 +32,13 @@ _NEW = "refs/mind/new"  # of a commit that is being made; nothing reads it
 #: how git says that somebody else pushed first
 _LOST = ("[rejected]", "fetch first", "non-fast-forward", "stale info", "cannot lock ref",
          "failed to update ref", "incorrect old value", "reference already exists")  # fmt: skip
+#: what of it does not pass by itself
+_CURES = {
+    "dubious ownership": "let the remote be yours, or reach it by ssh as whoever owns it",
+    "does not appear to be a git repository": "name another with 'mem-sync init REMOTE'",
+    "refusing to update checked out branch": "the remote has to be bare: 'git init --bare'",
+    "fsck error": "somebody pushed what no mem-sync does: set the remote's main back",
+}
 OLDEST = (2, 31)  # git that takes its configuration from the environment
 MOST = 64 * 1024 * 1024  # bytes that wait to be written
 Tree = dict[str, str]  # path -> oid of its blob
@@ -58,6 +67,7 @@ class Repository:
         self._size = 0  # of these
         self._trees: dict[str, Tree] = {}
         self._reader: subprocess.Popen | None = None
+        self.refusal = ""  # what the remote said of the last push that was lost
 
     def __enter__(self) -> "Repository":
         return self
@@ -65,7 +75,8 @@ class Repository:
     def __exit__(self, *_: object) -> None:
         if self._reader:
             assert self._reader.stdin and self._reader.stdout
-            self._reader.stdin.close()
+            with suppress(BrokenPipeError):
+                self._reader.stdin.close()
             self._reader.stdout.close()
             self._reader.wait()
             self._reader = None
@@ -202,9 +213,12 @@ class Repository:
             return self._new[oid]
         reader = self._reader = self._reader or self.git.open("cat-file", "--batch")
         assert reader.stdin and reader.stdout
-        reader.stdin.write(f"{oid}\n".encode())
-        reader.stdin.flush()
+        with suppress(BrokenPipeError):
+            reader.stdin.write(f"{oid}\n".encode())
+            reader.stdin.flush()
         head = reader.stdout.readline().split()
+        if not head:  # it is gone, whatever the repository has
+            raise InputOutput("git cat-file was ended", cure="run mem-sync again: nothing is lost")
         if len(head) != 3:
             raise InputOutput(
                 f"object {oid} is missing or damaged", place=self.git.folder,
@@ -228,7 +242,7 @@ class Repository:
             told = self.git.run("show", "-s", "--format=%ct", parent)
             when = max(when, int(told) + 1)
         who = f"{author.name} <{author.id}@mem-sync> {max(0, when)} +0000".encode()
-        text = message.encode()
+        text = os.fsencode(message)
         lines = [b"commit %s\nmark :1\n" % _NEW.encode()]
         lines.append(b"author %s\ncommitter %s\ndata %d\n%s\n" % (who, who, len(text), text))
         lines.append(b"from %s\n" % parent.encode() if parent else b"")
@@ -313,9 +327,7 @@ class Repository:
         except GitFailed as failed:
             if ".lock" in failed.said and self._break_locks():
                 return self.fetch(say)
-            raise Unavailable(
-                _explain(failed), cure="it will be done by the next mem-sync"
-            ) from None
+            raise Unavailable(_explain(failed), cure=_find_cure(failed)) from None
         return self.refs().get(f"{REMOTE}/main")
 
     def push(
@@ -330,10 +342,9 @@ class Repository:
         except GitFailed as failed:
             told = failed.out.decode("utf-8", "replace") + failed.said
             if any(word in told for word in _LOST):
+                self.refusal = _explain(failed)
                 return False
-            raise Unavailable(
-                _explain(failed), cure="it will be done by the next mem-sync"
-            ) from None
+            raise Unavailable(_explain(failed), cure=_find_cure(failed)) from None
         return True
 
 
@@ -342,6 +353,13 @@ def _explain(failed: GitFailed) -> str:
     rows = [row.strip() for row in failed.said.split("\n")]
     told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
     return "; ".join(dict.fromkeys(told or [row for row in rows if row][-1:])) or str(failed)
+
+
+def _find_cure(failed: GitFailed) -> str:
+    for words, cure in _CURES.items():
+        if words in failed.said:
+            return cure
+    return "it will be done by the next mem-sync"
 
 
 def _quote(path: str) -> bytes:
@@ -361,6 +379,9 @@ def check_remote(address: str) -> str:
     if "://" in address or ":" in address.split("/", 1)[0]:
         return address
     if not os.path.isdir(address):
-        cure = f"make it with 'git init --bare {address}'"
+        cure = f"make it: git init --bare {shlex.quote(address)}"
         raise NoInput(f"no such repository: '{address}'", cure=cure)
+    if not any(os.path.isdir(os.path.join(address, *at, "objects")) for at in ([], [".git"])):
+        cure = f"make one in it: git init --bare {shlex.quote(address)}"
+        raise BadData(f"'{address}' is not a git repository", cure=cure)
     return os.path.abspath(address)

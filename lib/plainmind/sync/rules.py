@@ -56,7 +56,7 @@ def _rule(example: str, kind: str, why: str, lock: str = ".lock") -> FileRule:
     text = re.escape(parts[0])
     for name, part in zip(names, parts[1:], strict=True):
         text += _PIECES[name] + re.escape(part)
-    return FileRule(example, kind, why, lock, re.compile(text + r"\Z", re.S))
+    return FileRule(example, kind, why, lock, re.compile(text + r"\Z", re.S | re.A))
 
 
 KNOWLEDGE, WORK = "raw/maintenance-log/.lock", "work/.lock"

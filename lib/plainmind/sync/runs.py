@@ -16,10 +16,10 @@ from .repository import BASE, DISK, MAIN, REMOTE, Repository, check_remote
 from .syncing import Options, Syncing, SyncReport
 
 
-def begin(session: Any, remote: str = "", number: int = 0) -> None:
+def begin(session: Any, remote: str | None = None, number: int = 0) -> None:
     """Make the repository, and name its remote. BadData, NoInput for what is not one. `number`: of
     this machine, where no remote allots one."""
-    address = check_remote(remote) if remote else ""
+    address = "" if remote is None else check_remote(remote)
     files.make_folder(session.home.root)
     with syncing.lock(session.home), Repository(session.home) as repository:
         repository.create()
@@ -112,7 +112,7 @@ def list_status(session: Any) -> Iterator[tuple[str, str | int]]:
     with _open(session) as repository:
         refs = repository.refs()
         machine = membership.know_self(session.home)
-        yield "remote", re.sub(r"(?<=://)[^/@]*@", "", repository.remote) or "none"
+        yield "remote", re.sub(r"(?<=://)[^/\s]*@", "", repository.remote) or "none"
         yield "machine", f"{machine.number} {machine.host}"
         tree = repository.read_tree(refs.get(MAIN))
         for one in membership.list_members(repository, tree):

@@ -79,6 +79,7 @@ class Syncing:
         self.machine = membership.know_self(self.home)
         self._finish_forgetting()
         remote = repository.remote
+        seen: set[str | None] = set()  # what the remote had
         unavailable: Unavailable | None = None
         for attempt in range(TRIES):
             self.commit_files()
@@ -86,6 +87,7 @@ class Syncing:
                 break
             try:
                 fetched = repository.fetch(self._say)
+                seen.add(fetched)
                 self._merge_fetched(fetched)
                 sent = self._push(fetched)
             except Unavailable as failure:
@@ -95,6 +97,9 @@ class Syncing:
                 break
             backoff.sleep(PAUSES.delay(attempt + 1, chance.draw_fraction()))
         else:
+            if len(seen) == 1:  # nobody pushed
+                cure = "where no git runs there, delete the '*.lock' that a killed one left"
+                raise Unavailable(f"the remote takes nothing: {repository.refusal}", cure=cure)
             raise Busy(f"{TRIES} times another machine pushed first", cure="run it again")
         if not remote:
             self._settle_number(repository.refs().get(MAIN))

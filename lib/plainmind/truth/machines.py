@@ -17,6 +17,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..ground import clock, files, regular
+from ..ground.errors import BadData
 from ..ground.paths import Home, window_sort_key
 
 PATH = "sync/machine.json"
@@ -44,8 +45,20 @@ class Machine(NamedTuple):
             return f"{last}_{sequence + 1:04d}"
         first = self.number * EACH
         if sequence >= first + EACH - 1:  # the second is used up, by this or a later machine
-            last, sequence = clock.to_stamp(clock.parse(last) + clock.SECOND), 0
+            after = _next_stamp(last)
+            if not after:  # a clock of somebody's, or whoever named it, is at the end of time
+                return f"{last}_{sequence + 1:04d}"
+            last, sequence = after, 0
         return f"{last}_{max(first, sequence + 1):04d}"
+
+
+def _next_stamp(stamp: str) -> str:
+    """The stamp a second later; '' where none is a window's name."""
+    try:
+        after = clock.to_stamp(clock.parse(stamp) + clock.SECOND)
+    except BadData:
+        return ""
+    return after if len(after) == len(stamp) else ""
 
 
 def number_of(name: str) -> int:

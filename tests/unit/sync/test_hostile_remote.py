@@ -1,0 +1,140 @@
+"""A remote in which somebody put what no machine of ours writes: no file goes astray, and every
+machine goes on."""
+
+import os
+import subprocess
+
+import pytest
+from plainmind.ground.errors import BadData, InputOutput, NoInput, Unavailable
+from plainmind.sync import syncing
+from plainmind.sync.repository import check_remote
+from plainmind.truth import machines as of_truth
+
+
+def plant(remote: str, files: dict[bytes, bytes], author: str = "x <x@y>") -> None:
+    """Put files on the remote, whatever their paths."""
+    lines = [b"commit refs/heads/main\ncommitter %s 1800000000 +0000\ndata 1\nx" % author.encode()]
+    lines.append(b"\nfrom refs/heads/main^0\n")
+    for path, data in files.items():
+        quoted = b"".join(b"\\%03o" % byte for byte in path)
+        lines.append(b'M 100644 inline "%s"\ndata %d\n%s\n' % (quoted, len(data), data))
+    git = ["git", "--git-dir", remote, "fast-import", "--quiet", "--force"]
+    subprocess.run(git, input=b"".join(lines), check=True)
+
+
+@pytest.fixture
+def pair(machines):
+    a, b = machines("alpha"), machines("beta")
+    a.say("one")
+    a.write("knowledge/tea.md", "tea\n")
+    for one in (a, b, a):
+        one.sync()
+    return a, b
+
+
+STRANGE = {
+    b"logs/notes.txt": b"no window",
+    b"logs/a/b/c/d/e.md": b"no window",
+    b"logs/chat/all/nothing.md": b"\xff\x00",
+    b"\xff\xfe.txt": b"of no encoding",
+    b"\xff/a\nb": b"of no encoding",
+    b"reminders (conflict \xff).md": b"of no encoding",
+    b"reminders (conflict x/y.md": b"in a folder",
+    b"knowledge/\xff \xe2\x80\xae\xc2\x9b.md": b"\xff\n",
+    b"knowledge/TEA.md": b"its twin\n",
+    b"knowledge/" + b"n" * 300 + b".md": b"too long\n",
+    b"logs/chat/all/99991231T235959Z_9999.md": b"# chat/all 99991231T235959Z_9999 on alpha\n",
+    b"logs/chat/all/20260101T000000Z_" + b"9" * 220 + b".md": b"# chat/all\n",
+    b"logs/chat/all/99991231T235959Z_" + b"9" * 220 + b".md": b"# chat/all\n",
+    b"logs/chat/all/99999999T999999Z_9999.md": b"# chat/all\n",
+    b"sync/machines/" + b"9" * 5000 + b".json": b'{"id":"x","host":"y"}',
+    b"sync/machines/" + b"9" * 200 + b".json": b'{"id":"x","host":"y"}',
+    b"sync/machines/99999999999.json": b'{"id":"x","host":"y"}',
+    "sync/machines/\u0661\u0661\u0661\u0661.json".encode(): b'{"id":"x","host":"y"}',
+    b"sync/machines/0007.json": b"[" * 100000,
+    b"sync/heads.jsonl": b'{"window":"\\ud800","size":1e999,"line":1,"h":"\\n"}\n',
+    b".env": b"X=1",
+    b".git2/hooks/pre-push": b"#!/bin/sh\n",
+}
+
+
+def test_what_somebody_put_there_stops_no_machine(pair, machines, remote):
+    a, b = pair
+    plant(remote, STRANGE)
+    before = set(os.listdir(a.home.root))
+    c = machines("gamma")
+    for one in (a, b, c):
+        one.sync()
+        one.say(f"of {one.name}")
+        report = one.sync()
+        assert report.sent and not report.unavailable
+        assert f"of {one.name}" in one.texts()
+        assert 0 < of_truth.read(one.home).number < 10_000
+    a.sync()
+    assert "of gamma" in a.texts()
+    added = set(os.listdir(a.home.root)) - before
+    assert all(name.startswith("reminders (conflict") for name in added)
+    plant(remote, {b"knowledge/more.md": b"more\n"})
+    a.sync()
+    assert a.read("knowledge/more.md") == "more\n"
+
+
+def test_a_file_where_we_have_a_folder_stops_no_machine(pair, remote):
+    a, b = pair
+    plant(remote, {b"knowledge": b"a file\n"})
+    for one in (b, a):
+        one.write("knowledge/of-mine.md", f"{one.name}\n")
+        assert one.sync().sent
+    b.sync()
+    assert a.files().keys() == b.files().keys()
+
+
+def test_a_file_whose_name_is_of_no_encoding_is_shared(pair):
+    a, b = pair
+    name = os.fsdecode(b"reminders (conflict \xff).md")
+    a.write(name, "text\n")
+    assert a.sync().sent
+    b.sync()
+    assert b.read(name) == "text\n"
+
+
+def test_a_lock_that_a_killed_git_left_on_the_remote_is_said(pair, remote, monkeypatch):
+    a, _ = pair
+    monkeypatch.setattr(syncing, "TRIES", 2)
+    lock = f"{remote}/refs/heads/main.lock"
+    open(lock, "w").close()
+    a.say("two")
+    with pytest.raises(Unavailable, match=r"the remote takes nothing: .*main\.lock"):
+        a.sync()
+    os.unlink(lock)
+    assert a.sync().sent
+
+
+def test_git_that_is_killed_while_it_is_read_is_not_called_damaged(pair):
+    a, _ = pair
+    repository = a.repository
+    oid = next(iter(repository.read_tree(repository.refs()["refs/heads/main"]).values()))
+    with repository:
+        assert repository.read(oid)
+        repository._reader.kill()
+        repository._reader.wait()
+        with pytest.raises(InputOutput, match="run mem-sync again"):
+            repository.read(oid)
+
+
+def test_what_is_no_remote_is_said_when_it_is_named(tmp_path):
+    folder = str(tmp_path / "a folder")
+    with pytest.raises(NoInput, match="--bare '.*a folder'"):
+        check_remote(folder)
+    os.mkdir(folder)
+    for address in (folder, "", "ext::sh", "-x"):
+        with pytest.raises(BadData):
+            check_remote(address)
+
+
+def test_a_password_in_an_address_is_not_repeated():
+    from plainmind.sync.git import GitFailed
+
+    said = "fatal: unable to access 'https://ann:se@cret@host/x.git/'"
+    assert "cret" not in str(GitFailed(["fetch"], 128, b"", said))
+    assert "host/x.git" in str(GitFailed(["fetch"], 128, b"", said))
