@@ -256,8 +256,10 @@ def _check_schedules(memory: Memory, jobs: list[schedules.InstalledJob]) -> Iter
         what = "none is installed, but the nightly jobs are done"
         yield HealthCheck("Schedules", OK, what)
     else:
-        missing = [job for job in schedules.JOBS if job not in {one.command for one in jobs}]
-        missing = [job for job in missing if job != "discord-relay"]
+        shared = os.path.exists(memory.home.path("sync", "git", "HEAD"))
+        unneeded = ["discord-relay"] if shared else ["discord-relay", "mem-sync"]
+        there = {*unneeded, *(one.command for one in jobs)}
+        missing = [job for job in schedules.JOBS if job not in there]
         told = ", ".join(dict.fromkeys(one.where for one in jobs))
         what = f"not scheduled: {', '.join(missing)}" if missing else f"all jobs, in {told}"
         yield HealthCheck("Schedules", WARNING if missing else OK, what)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 JOBS = {
     "remind-scan": "com.plainmind.remind-scan.plist",
     "mem-embed": "com.plainmind.mem-embed.plist",
+    "mem-sync": "com.plainmind.mem-sync.plist",
     "mem-lint --logs": "com.plainmind.mem-lint.plist",
     "mem-lint --prune --apply": "com.plainmind.mem-prune.plist",
     "mem-lint --nightly": "com.plainmind.mem-lint-pages.plist",

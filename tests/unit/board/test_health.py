@@ -143,8 +143,9 @@ def test_a_situation(home, name):
         (CRONTAB, ""),
         (["# " + line for line in CRONTAB], "no schedule is installed"),
         (CRONTAB[1:], "not scheduled: remind-scan"),
-        (CRONTAB[:4], "not scheduled: mem-lint --nightly"),
-        (CRONTAB[:2] + CRONTAB[3:], "not scheduled: mem-lint --logs"),
+        (CRONTAB[:5], "not scheduled: mem-lint --nightly"),
+        (CRONTAB[:3] + CRONTAB[4:], "not scheduled: mem-lint --logs"),
+        (CRONTAB[:2] + CRONTAB[3:], ""),
         (["0 9 * * * echo remind-scan-not"], "no schedule is installed"),
     ],
 )
@@ -154,6 +155,15 @@ def test_schedules(home, machine, lines, missing):
     found = page.read(board_home.open_memory(home), "", {})
     told = [one.what for one in found["concerns"] if one.subject == "Schedules"]
     assert [missing in what for what in told] == [True] * bool(missing)
+
+
+@pytest.mark.parametrize(
+    ("lines", "state"), [(CRONTAB, "ok"), (CRONTAB[:2] + CRONTAB[3:], "warning")]
+)
+def test_what_is_shared_is_to_be_synchronised(home, machine, lines, state):
+    machine.setattr(schedules, "read_crontab", lambda: lines)
+    put(home, "sync/git/HEAD", "")
+    assert look(home)["Schedules"] == (state, "")
 
 
 def test_what_is_not_scheduled_is_told_once_with_a_command_that_works_anywhere(home, machine):
@@ -208,7 +218,7 @@ def test_who_has_a_scheduler_of_their_own_is_left_alone(home, machine, days, sta
 def test_the_crontab_is_read_once(machine):
     looks = []
     machine.setattr(schedules, "read_crontab", lambda: looks.append(1) or CRONTAB)
-    assert len(schedules.find_jobs()) == 5
+    assert len(schedules.find_jobs()) == 6
     assert looks == [1]
 
 
@@ -216,7 +226,7 @@ def test_launch_agents_and_units_are_schedules_too(home, machine, tmp_path):
     machine.setattr(schedules, "read_crontab", list)
     shipped = {name for name in os.listdir(f"{scene.ROOT}/launchd") if name.endswith(".plist")}
     assert {*schedules.JOBS.values()} == shipped
-    for name in [*schedules.JOBS.values()][:5]:
+    for name in [*schedules.JOBS.values()][:6]:
         path = tmp_path / "Library" / "LaunchAgents" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")

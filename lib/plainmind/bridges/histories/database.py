@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ...ground import clock, file_states, scratch
+from ...ground import clock, file_states, regular, scratch
 from ...ground.errors import BadData
 from .sources import CHUNK, Source
 
@@ -58,7 +58,7 @@ def _look_at(source: Source) -> list[object]:
     found: list[object] = [file_states.state_of(os.stat(source.path))]
     for end in JOURNALS:
         try:
-            with open(source.path + end, "rb") as file:
+            with regular.open_file(source.path + end) as file:
                 found.append(file.read(HEAD))
         except OSError:
             found.append(None)

@@ -26,7 +26,7 @@ HOOKED = "INJECTED_CONTEXT_FROM_PLAINMIND"
 #: the first line of a block for a small model, which has a sentence a line instead of JSON
 REMEMBERED = "What was said before, as it is remembered:"
 
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # whoever wrapped its lines: it is one object
 # expressions are compiled where they are needed: few texts need them, and it takes 5 ms
 _BORDER = rf"{BORDER} ([0-9a-f]{{20}})[^\S\n]*(?:\n|\Z)"
 #: a line that goes on after it is ours only before an object
