@@ -43,6 +43,7 @@ _CONFIG = {
     "advice.detachedHead": "false",
     "safe.directory": "*",
 }
+_FULL = ("No space left on device", "Out of diskspace")
 #: of the environment, what leads to a remote
 _PASSED = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR", "http_proxy", "https_proxy", "all_proxy",
            "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "GIT_SSH_COMMAND",
@@ -157,8 +158,8 @@ class Git:
         if code < 0:
             what = f"git {arguments[0]} was ended by signal {-code}"
             raise InputOutput(what, cure="run mem-sync again: nothing is lost")
-        own = [row for row in said.split("\n") if not row.startswith("remote:")]
-        if any("No space left on device" in row for row in own):
+        own = [row for row in re.split(r"[\r\n]", said) if not row.startswith("remote:")]
+        if any(words in row for row in own for words in _FULL):
             raise InputOutput("no space left on device", place=self.folder, cure="make room")
         raise GitFailed(arguments, code, out, said)
 

@@ -39,6 +39,8 @@ _CURES = {
     "refusing to update checked out branch": "the remote has to be bare: 'git init --bare'",
     "fsck error": "somebody pushed what no mem-sync does: set the remote's main back",
 }
+#: what a git that failed leaves: a lock; half of a pack, and fast-import's report of it
+_LOCK, _HALF = re.compile(r"\.lock\Z"), re.compile(r"\A(?:tmp_|fast_import_crash_)")
 OLDEST = (2, 31)  # git that takes its configuration from the environment
 MOST = 64 * 1024 * 1024  # bytes that wait to be written
 Tree = dict[str, str]  # path -> oid of its blob
@@ -146,11 +148,14 @@ class Repository:
 
     def _break_locks(self) -> bool:
         """Delete locks of refs that a killed git left: the caller holds the lock of all runs."""
+        return self._delete(_LOCK)
+
+    def _delete(self, left: re.Pattern[str]) -> bool:
         found = [
             os.path.join(folder, name)
             for folder, _, names in os.walk(self.git.folder)
             for name in names
-            if name.endswith(".lock")
+            if left.search(name)
         ]
         for path in found:
             os.unlink(path)
@@ -192,9 +197,11 @@ class Repository:
         options = ("--quiet", "--force", "--done", "--date-format=raw")
         try:
             out = self.git.run("fast-import", *options, stdin=stdin)
-        except GitFailed as failed:
-            if ".lock" not in failed.said or not self._break_locks():
-                raise InputOutput(str(failed), place=self.git.folder) from None
+        except InputOutput as failed:
+            self._delete(_HALF)  # on a full disk each run would leave another one
+            said = failed.said if isinstance(failed, GitFailed) else ""
+            if ".lock" not in said or not self._break_locks():
+                raise InputOutput(failed.what, place=self.git.folder, cure=failed.cure) from None
             out = self.git.run("fast-import", *options, stdin=stdin)
         for oid in list(blobs):
             self._size -= len(self._new.pop(oid, b""))
@@ -350,7 +357,7 @@ class Repository:
 
 def _explain(failed: GitFailed) -> str:
     """What a remote's refusal comes down to: the lines that git marks."""
-    rows = [row.strip() for row in failed.said.split("\n")]
+    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said)]
     told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
     return "; ".join(dict.fromkeys(told or [row for row in rows if row][-1:])) or str(failed)
 

@@ -10,6 +10,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..ground import backoff, exchange, file_states, files, regular
@@ -165,5 +166,6 @@ def _load(home: Home) -> dict[str, list]:
 
 def _save(home: Home, known: dict[str, list]) -> None:
     data = json.dumps(known, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    files.make_folder(home.path("sync"))
-    files.overwrite(home.path(SEEN), data, 0)
+    with suppress(OSError):  # of a disk that may not be written, too, --status tells what is new
+        files.make_folder(home.path("sync"))
+        files.overwrite(home.path(SEEN), data, 0)

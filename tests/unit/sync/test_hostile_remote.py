@@ -138,3 +138,42 @@ def test_a_password_in_an_address_is_not_repeated():
     said = "fatal: unable to access 'https://ann:se@cret@host/x.git/'"
     assert "cret" not in str(GitFailed(["fetch"], 128, b"", said))
     assert "host/x.git" in str(GitFailed(["fetch"], 128, b"", said))
+
+
+def test_a_git_that_fails_leaves_nothing_behind(pair):
+    """Each run on a full disk would leave another half of a pack."""
+    a, _ = pair
+    blob = a.repository.put(b"text")
+    pack = f"{a.repository.git.folder}/objects/pack"
+    before = set(os.listdir(a.repository.git.folder)), set(os.listdir(pack))
+    with pytest.raises(InputOutput, match="fast-import ended"):
+        a.repository._import([b"no command\n"], [blob])
+    assert (set(os.listdir(a.repository.git.folder)), set(os.listdir(pack))) == before
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("fatal: sha1 file 'x' write error. Out of diskspace", "no space left on device"),
+        ("fatal: write error: No space left on device", "no space left on device"),
+        (
+            "Writing objects: 9%\rremote: fatal: write error: No space left on device",
+            "git push ended with 128",
+        ),
+    ],
+)
+def test_a_full_disk_is_told_from_the_remotes(pair, said, what):
+    git = pair[0].repository.git
+    with pytest.raises(InputOutput, match=what):
+        git._end(["push"], 128, b"", said, (0,))
+
+
+def test_what_was_seen_is_only_a_cache(pair):
+    """It cannot be written on a disk that is read-only."""
+    a, b = pair
+    os.unlink(a.home.path("sync/seen.json"))
+    os.mkdir(a.home.path("sync/seen.json"))
+    a.say("two")
+    a.sync()
+    b.sync()
+    assert "two" in b.texts()
