@@ -84,3 +84,22 @@ def test_an_address_that_cannot_be_read_is_said(home, url):
     pytest.importorskip("psycopg")
     with pytest.raises(Misconfigured, match="index.engine: invalid"):
         engine_in_use(url).made_in(home, home.index)
+
+
+@pytest.mark.parametrize("role", ["Ann", "o'd \"x; --"])
+def test_a_role_may_have_any_name(server, home, role):
+    from urllib.parse import quote
+
+    name, reader = role.replace('"', '""'), f"{role} too"
+    server.sql(f'CREATE ROLE "{name}" LOGIN', f'CREATE ROLE "{name} too" LOGIN')
+    engine = engine_in_use(server.url(quote(role)))
+    Log(home).append("test/1", [EventDraft(NOW, "user", "zebra", {})], NOW)
+    with engine.made_in(home, home.index) as index:
+        assert index.counts()["turns"] == 1
+        index.share(reader)
+    engine.rebuild(home)
+    with engine.made_in(home, home.index) as index:
+        assert index.counts()["turns"] == 1
+        assert index.readers() == [reader]
+        index.unshare(reader)
+        assert index.readers() == []

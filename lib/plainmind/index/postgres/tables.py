@@ -161,7 +161,7 @@ class ServerTables(Store):
         (size,) = self.db.execute(
             "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class "
             "WHERE relkind = 'r' AND relnamespace = ?::regnamespace",
-            (self.schema,),
+            (sharing.quote(self.schema),),
         ).fetchone()
         major, minor = divmod(self.db.version, 10_000)
         return {"bytes": size, "words": "postgresql", "journal": f"postgresql {major}.{minor}"}
