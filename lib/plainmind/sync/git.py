@@ -36,6 +36,26 @@ _CONFIG = {
     "fetch.recurseSubmodules": "false",
     "fetch.fsckObjects": "true",
     "fetch.writeCommitGraph": "false",
+    # what would be dangerous to check out, which is never done here: a page may be called so, and
+    # whoever fetched its commit could fetch nothing any more; rules.py says which names are written
+    **{
+        f"fetch.fsck.{name}": "ignore"
+        for name in (
+            "hasDot",
+            "hasDotdot",
+            "hasDotgit",
+            "gitmodulesBlob",
+            "gitmodulesLarge",
+            "gitmodulesName",
+            "gitmodulesParse",
+            "gitmodulesPath",
+            "gitmodulesSymlink",
+            "gitmodulesUpdate",
+            "gitmodulesUrl",
+        )
+    },
+    "core.protectNTFS": "false",
+    "core.protectHFS": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
     "receive.autoGC": "false",

@@ -358,6 +358,7 @@ class Repository:
 def _explain(failed: GitFailed) -> str:
     """What a remote's refusal comes down to: the lines that git marks."""
     rows = [row.strip() for row in re.split(r"[\r\n]", failed.said)]
+    rows = [row for row in rows if not re.match(r"remote:.*(?:objects:|Total) +\d", row)]
     told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
     return "; ".join(dict.fromkeys(told or [row for row in rows if row][-1:])) or str(failed)
 

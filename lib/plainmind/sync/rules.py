@@ -103,7 +103,9 @@ RULES = [
     _rule(".env<anything>", SECRET, "secrets"),
 ]  # fmt: skip
 
-_HIDDEN = re.compile(r"(?:\A|/)\.|\A(?:[^/]*/)*(?:lock|forget\.lock)\Z|\.(?:tmp|swap|gone|bad)\Z")
+_HIDDEN = re.compile(
+    r"(?:\A|[/\\])(?:\.|(?i:git~1))|\A(?:[^/]*/)*(?:lock|forget\.lock)\Z|\.(?:tmp|swap|gone|bad)\Z"
+)
 
 
 def find(path: str) -> FileRule | None:

@@ -42,6 +42,8 @@ STRANGE = {
     b"reminders (conflict x/y.md": b"in a folder",
     b"knowledge/\xff \xe2\x80\xae\xc2\x9b.md": b"\xff\n",
     b"knowledge/TEA.md": b"its twin\n",
+    b"knowledge/GIT~1/hooks.md": b"as another system calls .git\n",
+    b"knowledge/a\\.git\\config": b"as another system calls it, too\n",
     b"knowledge/" + b"n" * 300 + b".md": b"too long\n",
     b"logs/chat/all/99991231T235959Z_9999.md": b"# chat/all 99991231T235959Z_9999 on alpha\n",
     b"logs/chat/all/20260101T000000Z_" + b"9" * 220 + b".md": b"# chat/all\n",
@@ -177,3 +179,22 @@ def test_what_was_seen_is_only_a_cache(pair):
     a.sync()
     b.sync()
     assert "two" in b.texts()
+
+
+def test_no_name_of_a_page_keeps_others_from_fetching_its_commit(pair):
+    """git refuses some that another system takes for .git and .gitmodules."""
+    a, b = pair
+    a.write("knowledge/git~1", "stays here\n")
+    a.write("knowledge/gitmod~1", '[submodule "../x"]\n\tpath = -x\n\turl = -x\n')
+    assert a.sync().sent
+    assert not b.sync().unavailable
+    assert b.read("knowledge/gitmod~1").startswith("[submodule")
+    assert not os.path.exists(b.home.path("knowledge/git~1"))
+
+
+def test_what_a_remote_says_of_its_progress_is_no_reason(pair, remote):
+    from plainmind.sync.git import GitFailed
+    from plainmind.sync.repository import _explain
+
+    said = "remote: Counting objects:  50% (1/2)\rremote: Total 3 (delta 0)\nfatal: away\n"
+    assert _explain(GitFailed(["fetch"], 128, b"", said)) == "fatal: away"
