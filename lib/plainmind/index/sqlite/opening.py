@@ -231,60 +231,57 @@ def _open(home: Home, path: str) -> FileTables:
     if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
         raise Damaged("not a file")
     # an empty file is one whose maker died, or has not come to its schema yet
-    size = os.path.getsize(path) if os.path.exists(path) else 0
-    if size % SECTOR:
+    if os.path.exists(path) and os.path.getsize(path) % SECTOR:
         raise Damaged("cut off")  # SQLite would take the rest for zeros
-    db, parts = _connect(path, writable)
-    try:
-        if size == 0 or parts == 0:
-            _create(home, path, db)
-        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-            raise Damaged("not an index of ours")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:
-            other = Damaged(f"made by version {version} of the index, this is {VERSION}")
-            other.version = version
-            raise other
-        (fold,) = db.execute("SELECT value FROM settings WHERE name = 'terms'").fetchone() or ("",)
-        if fold != fingerprint():
-            other = Damaged(f"its words were made by '{fold}', this is '{fingerprint()}'")
-            other.version = VERSION
-            raise other
-        made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
-        fts5 = bool(made) and "fts5" in made[0]
-    except BaseException:
-        db.close()
-        raise
-    return FileTables(home, db, fts5=fts5, writable=writable)
-
-
-def _connect(path: str, writable: bool) -> tuple[sqlite3.Connection, int]:
-    """A database, of which something was read, and how many tables and indexes it has.
-
-    Until then nobody takes the file away (`rebuild`): with WAL a journal would be opened by its
-    name, beside whatever is in its place by then."""
     folder = os.path.dirname(path)
-    keeps = wal_is_safe(sqlite3.sqlite_version_info) and os.path.isdir(folder)
-    with files.lock(folder, shared=True) if keeps else nullcontext():
-        db = sqlite3.connect(
-            _address(path, writable),
-            uri=True,
-            timeout=BUSY,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            db.execute("PRAGMA trusted_schema = OFF")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the file
-            db.execute("PRAGMA cache_size = -65536")
-            return db, db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        except UnicodeDecodeError as error:  # SQLite quotes the schema in what is wrong with it
-            db.close()
-            raise Damaged("its schema is not text") from error
-        except BaseException:
-            db.close()
-            raise
+    for _ in range(TRIES):
+        # while it is judged nobody takes it away (`rebuild`): a journal is found by its name, and
+        # is that of whatever is in its place by then
+        keeps = os.access(folder, os.R_OK)
+        with files.lock(folder, shared=True) if keeps else nullcontext():
+            db = sqlite3.connect(
+                _address(path, writable),
+                uri=True,
+                timeout=BUSY,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                if (fts5 := _judge(db)) is not None:
+                    return FileTables(home, db, fts5=fts5, writable=writable)
+            except BaseException as error:
+                db.close()
+                if isinstance(error, UnicodeDecodeError):  # SQLite quotes what is wrong with it
+                    raise Damaged("its schema is not text") from error
+                raise
+        with closing(db):
+            _create(home, path, db)
+    raise Busy("the index keeps being replaced", place=path, cure="try again")
+
+
+def _judge(db: sqlite3.Connection) -> bool | None:
+    """Damaged unless it is an index as we make it; whether it has FTS5's tables. None if it is
+    empty."""
+    db.execute("PRAGMA trusted_schema = OFF")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the file
+    db.execute("PRAGMA cache_size = -65536")
+    if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+        return None
+    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        raise Damaged("not an index of ours")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        other = Damaged(f"made by version {version} of the index, this is {VERSION}")
+        other.version = version
+        raise other
+    (fold,) = db.execute("SELECT value FROM settings WHERE name = 'terms'").fetchone() or ("",)
+    if fold != fingerprint():
+        other = Damaged(f"its words were made by '{fold}', this is '{fingerprint()}'")
+        other.version = VERSION
+        raise other
+    made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
+    return bool(made) and "fts5" in made[0]
 
 
 def _address(path: str, writable: bool) -> str:
