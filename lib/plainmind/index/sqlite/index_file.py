@@ -20,14 +20,17 @@ class IndexFile(Store):
 
     db: sqlite3.Connection
 
-    def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
+    def __init__(
+        self, home: Home, db: sqlite3.Connection, inode: int, *, fts5: bool, writable: bool
+    ):
         super().__init__(home)
         self.db, self.fts5, self.writable = db, fts5, writable
         # its bytes: Python would take them for UTF-8, whatever names are in here
         file = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
         self.path = os.fsdecode(db.execute(file).fetchone()[0] or b"")
         self.folder = os.path.dirname(self.path)
-        self.inode = 0  # of the file that is open, when somebody looks at that
+        self.inode = inode  # of the file that is open
+        self.moved = False  # whether another file, or none, was in its place when it was closed
         self._pretence: ExitStack | None = None
         self._holds = False  # the lock, until the end
 
@@ -44,6 +47,7 @@ class IndexFile(Store):
         return self._pretence is not None
 
     def close(self) -> None:
+        self.moved = not self.is_in_place()  # its number may be another's from here on
         self.db.close()
         if self._pretence:
             self._pretence.close()
@@ -86,7 +90,7 @@ class IndexFile(Store):
         if begun:
             self.db.execute("BEGIN")
             self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if self.inode and not self.is_in_place():
+            if not self.is_in_place():
                 raise Damaged("it was replaced")
         try:
             yield self.db

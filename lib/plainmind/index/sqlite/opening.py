@@ -49,26 +49,18 @@ def opened(
         return
     set_aside, failed = "", 0
     for _ in range(TRIES):
+        moved, inode = False, _inode(path)
         try:
-            if (inode := _inode(path)) == -1:
-                _open(home, path).db.close()
-                inode = _inode(path)
             store = _open(home, path)
         except (Damaged, sqlite3.DatabaseError, FileNotFoundError, TypeError) as error:
             failure: Exception = error
         else:
-            # SQLite does not say which file it has open. It is this one when the name stood for it
-            # before and after: a number is not given again while a file is open.
-            if inode == -1 or inode != _inode(path):
-                store.db.close()
-                continue
-            store.thorough, store.say, store.inode = thorough, say, inode
-            store.retried = True
+            store.thorough, store.say, store.retried = thorough, say, True
             yield store
             if store.failure is None:
                 return
-            failure = store.failure
-        if _inode(path) != inode or isinstance(failure, FileNotFoundError):
+            failure, moved, inode = store.failure, store.moved, store.inode
+        if moved or _inode(path) != inode or isinstance(failure, FileNotFoundError):
             continue  # it was deleted or replaced in the middle, which anybody may do
         if reason := _system_failure(failure, path):
             # one that was open while its file was deleted may have taken this one's journal away
@@ -112,10 +104,8 @@ def _use(
     """The index at a path, if it can be opened; whether it was used to the end."""
     resting = None if _is_writable(path) else _look_at_rest(path)
     try:
-        inode = _inode(path) if pretends else 0
         store = _open(home, path)
         if pretends:
-            store.inode = inode
             store.pretend()
     except (Damaged, sqlite3.DatabaseError, OSError, TypeError):
         return False
@@ -239,6 +229,7 @@ def _open(home: Home, path: str) -> FileTables:
         # is that of whatever is in its place by then
         keeps = os.access(folder, os.R_OK)
         with files.lock(folder, shared=True) if keeps else nullcontext():
+            before = _inode(path)
             db = sqlite3.connect(
                 _address(path, writable),
                 uri=True,
@@ -247,15 +238,19 @@ def _open(home: Home, path: str) -> FileTables:
                 check_same_thread=False,
             )
             try:
-                if (fts5 := _judge(db)) is not None:
-                    return FileTables(home, db, fts5=fts5, writable=writable)
+                fts5, inode = _judge(db), _inode(path)
             except BaseException as error:
                 db.close()
                 if isinstance(error, UnicodeDecodeError):  # SQLite quotes what is wrong with it
                     raise Damaged("its schema is not text") from error
                 raise
+            # SQLite does not say which file it has open. It is this one when the name stood for it
+            # before and after: a number is not given again while a file is open.
+            if fts5 is not None and before == inode:
+                return FileTables(home, db, inode, fts5=fts5, writable=writable)
         with closing(db):
-            _create(home, path, db)
+            if fts5 is None:
+                _create(path, db, inode)
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
 
@@ -311,10 +306,13 @@ def _is_writable(path: str) -> bool:
     return all(os.access(part, os.W_OK) for part in parts)
 
 
-def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
+def _create(path: str, db: sqlite3.Connection, inode: int) -> None:
+    """The schema in an empty database, which has that inode."""
     with files.lock(os.path.join(os.path.dirname(path), "lock")):
-        if db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
-            return  # another process was faster
+        # another process was faster. SQLite does not see that an empty file is gone, and its
+        # journal would be played back into the one in its place
+        if _inode(path) != inode or db.execute("PRAGMA application_id").fetchone()[0]:
+            return
         regular.change_mode(path, 0o600)
         if wal_is_safe(sqlite3.sqlite_version_info):
             db.execute("PRAGMA journal_mode = WAL")

@@ -101,7 +101,7 @@ def drop_model(db: sqlite3.Connection, model: str) -> None:
 def overwrite(index: IndexFile) -> None:
     """Take what is of no event any more out of the bytes of files, and what does not count; and
     files that are of no model out of the folder."""
-    if index.pretends or index.inode and not index.is_in_place():
+    if index.pretends or not index.is_in_place():
         return  # the files there are of the one that took its place
     if not any(_list_unclean(index)) and not _list_stray(index):
         return
