@@ -391,7 +391,7 @@ def test_whatever_is_sent_has_an_answer_and_writes_no_more_than_it_may(
     before = contents(home)
 
     @settings(max_examples=2400 if THOROUGH else 120)
-    @example(("remind", {"content": "tea", "at": "0001-01-01 00:00"}))  # drawn by 2,400 alone
+    @example(("remind", {"message": "tea", "at": "0001-01-01 00:00"}))  # drawn by 2,400 alone
     @given(CALLS)
     def send(call: tuple[str, dict[str, Any]]) -> None:
         name, arguments = call
