@@ -261,7 +261,7 @@ def _judge(db: sqlite3.Connection) -> bool | None:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the file
     db.execute("PRAGMA cache_size = -65536")
-    if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+    if not _count_tables(db):
         return None
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         raise Damaged("not an index of ours")
@@ -311,8 +311,10 @@ def _create(path: str, db: sqlite3.Connection, inode: int) -> None:
     with files.lock(os.path.join(os.path.dirname(path), "lock")):
         # another process was faster. SQLite does not see that an empty file is gone, and its
         # journal would be played back into the one in its place
-        if _inode(path) != inode or db.execute("PRAGMA application_id").fetchone()[0]:
+        if _inode(path) != inode or _count_tables(db):
             return
+        if db.execute("PRAGMA application_id").fetchone()[0]:
+            raise Damaged("its tables are gone")
         regular.change_mode(path, 0o600)
         if wal_is_safe(sqlite3.sqlite_version_info):
             db.execute("PRAGMA journal_mode = WAL")
@@ -322,6 +324,11 @@ def _create(path: str, db: sqlite3.Connection, inode: int) -> None:
             f"PRAGMA user_version = {VERSION};{schema};{words.tables(has_fts5(db))};"
             f"INSERT INTO settings VALUES ('terms', '{fingerprint()}'); COMMIT"
         )
+
+
+def _count_tables(db: sqlite3.Connection) -> int:
+    count: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    return count
 
 
 def has_fts5(db: sqlite3.Connection) -> bool:

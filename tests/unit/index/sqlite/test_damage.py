@@ -51,6 +51,7 @@ SPOILING = {
     "version": "PRAGMA user_version = 99",
     "fold": "UPDATE settings SET value = 'fold 0' WHERE name = 'terms'",
     "schema": "DROP TABLE episodes",
+    "no schema": "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema",
     "blob": "PRAGMA writable_schema = ON; "
     "UPDATE sqlite_schema SET sql = CAST(sql AS BLOB) WHERE name = 'words'",
     "name": "PRAGMA writable_schema = ON; UPDATE sqlite_schema "
