@@ -29,8 +29,8 @@ say "A turn of the agent, by the tiny model that comes with the packages. It is 
 run "agent-turn --context discord-thread/demo --author Ann --message-id 1 'How long was the extension on his income tax that Jack could get?'"
 
 say "Another turn, told something, and one that needs the log of the one before."
-run "agent-turn --context discord-thread/demo --author Ann --message-id 2 'My flight is at 9 tomorrow.'"
-run "agent-turn --context discord-thread/demo --author Ann --message-id 3 'When is my flight?'"
+run "agent-turn --context discord-thread/demo --author Ann --message-id 2 'The door key is under the fern.'"
+run "agent-turn --context discord-thread/demo --author Ann --message-id 3 'Where is the door key?'"
 
 say "A pin, a check of the logs, and the same answers from an index rebuilt."
 ref=$(mem-recall -k 1 'what would the contraption look like' | sed 's/: .*//')
