@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from . import clock
 
+_MOST = (1 << 62) - 1
 UNSETTLED = 2_000_000_000  # ns in which a file may change again without its time showing it
 
 
@@ -20,8 +21,11 @@ def identify(found: os.stat_result) -> Identity:
 
 
 def state_of(found: os.stat_result) -> tuple[int, int, int, int]:
-    """Inode, times and size; the third, of the change, nobody can set back."""
-    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+    """Inode, times and size; the third, of the change, nobody can set back. As numbers that a
+    database has, and two of them added: some file systems have inodes of 64 bits, and a file may
+    have the time of a year after 2116, which then is the last moment of that one."""
+    modified, changed = found.st_mtime_ns, found.st_ctime_ns
+    return found.st_ino & _MOST, min(modified, _MOST), min(changed, _MOST), found.st_size
 
 
 def is_settled(changed: int) -> bool:

@@ -1,11 +1,14 @@
 """A database in which somebody else was before, or that is not made for this: nothing of theirs is
 dropped or called, and what is wrong is said. test_postgres_faults.py has what goes wrong later."""
 
+import os
+
+import forks
 import pytest
-from plainmind.ground.errors import InputOutput, Misconfigured, Unavailable
+from plainmind.ground.errors import Misconfigured, Unavailable
 from plainmind.index import engine_in_use
 from plainmind.truth.log.writer import EventDraft, Log
-from scene import NOW
+from scene import NOW, ROOT
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -31,10 +34,30 @@ def test_a_schema_with_other_things_in_it_is_refused_and_stays(server, home):
     )
     engine = engine_in_use(server.url(role))
     for said in open_both_ways(engine, home):
-        assert f"the schema '{role}' has other things in it than an index" in said
+        assert f"the schema '{role}' has other things in it than an index; name a role" in said
+        assert said.endswith(f'if nothing in it is needed: DROP SCHEMA "{role}" CASCADE')
     with pytest.raises(Misconfigured):
         next(engine.opened(home, lambda text: None))
     assert server.sql(f"SELECT k FROM {role}.settings", role=role) == [("precious",)]
+
+
+def test_an_index_without_our_mark_is_dropped_as_the_message_says(server, home, command):
+    """One that an earlier version made, say."""
+    role = server.role_of(home)
+    Log(home).append("test/1", [EventDraft(NOW, "user", "zebra", {})], NOW)
+    with engine_in_use(server.url(role)).made_in(home, home.index) as index:
+        assert index.counts()["turns"] == 1
+    server.sql(f"COMMENT ON SCHEMA {role} IS NULL", role=role)
+    with open(home.path("config.toml"), "w") as file:
+        file.write(f'[index]\nengine = "{server.url(role)}"\n')
+    for words in (["mem-recall", "zebra"], ["mem-index", "--rebuild"], ["mem-index", "--status"]):
+        env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root}
+        ended = forks.run([os.path.join(ROOT, "bin", words[0]), *words[1:]], env)
+        assert ended.code == 78
+        told = ended.complaints.decode().strip()
+        assert told.startswith(f"{words[0]}: postgresql:///plainmind: the schema '{role}' has ")
+    server.sql(told.rpartition(": ")[2], role=role)
+    assert b"zebra" in command("mem-recall", "zebra", home=home)
 
 
 def test_a_schema_that_is_another_roles_is_refused(server, home):
@@ -43,7 +66,8 @@ def test_a_schema_that_is_another_roles_is_refused(server, home):
     server.sql("CREATE ROLE mallory LOGIN")
     server.sql(f"CREATE SCHEMA {role}", f"GRANT ALL ON SCHEMA {role} TO {role}", role="mallory")
     for said in open_both_ways(engine_in_use(server.url(role)), home):
-        assert f"the schema '{role}' is another role's" in said
+        assert f"the schema '{role}' is another role's; name another role" in said
+        assert said.endswith(f'if nothing in it is needed: DROP SCHEMA "{role}" CASCADE')
     server.sql(f"DROP SCHEMA {role} CASCADE", f"CREATE SCHEMA {role} AUTHORIZATION {role}")
     with engine_in_use(server.url(role)).made_in(home, home.index) as index:
         assert index.counts()["turns"] == 0  # one that was made for it, and is empty
@@ -57,21 +81,7 @@ def test_a_database_whose_texts_are_not_in_utf_8_is_said(server, home):
         engine_in_use(server.url(role, "latin")).made_in(home, home.index)
 
 
-def test_a_name_that_is_too_long_for_the_server_is_said(server, home):
-    import random
-
-    name = "".join(random.Random(1).choices("0123456789abcdefghijklmnopqrstuvwxyz", k=9000))
-    Log(home).append("test/1", [EventDraft(NOW, "user", "zebra", {"author": name})], NOW)
-    with (
-        engine_in_use(server.url_of(home)).made_in(home, home.index) as index,
-        pytest.raises(InputOutput, match="a name is too long.*sqlite"),
-    ):
-        index.counts()
-
-
 def test_what_lies_in_a_shell_leads_to_no_server(server, home, monkeypatch):
-    import os
-
     monkeypatch.setenv("PGHOST", server.folder)
     monkeypatch.setenv("PGOPTIONS", "-c search_path=evil")
     with pytest.raises((Unavailable, Misconfigured)):

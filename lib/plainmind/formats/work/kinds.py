@@ -17,6 +17,7 @@ from . import session
 
 LONGEST_NAME, LONGEST_LINE = 200, 2000
 LARGEST = 1e300  # of any number
+LARGEST_WHOLE = 1e12  # so that millions of them, added, are a number of 64 bits
 _EXACT = 2**53  # whole numbers up to here are what they say in a table, too
 _DEEPEST = 16  # of an object in a field
 
@@ -162,6 +163,7 @@ def check_object(value: Any) -> dict[str, Any]:
 
 def make_number(least: float = -LARGEST, most: float = LARGEST, *, whole: bool = False) -> Check:
     """A check for numbers from `least` to `most`."""
+    most = min(most, LARGEST_WHOLE) if whole else most
     span = f"a number from {least:,.15g} to {most:,.15g}" if most < LARGEST else "a finite number"
     span = f"a number from {least:,.15g} on" if most == LARGEST and least > -LARGEST else span
 

@@ -181,7 +181,7 @@ id         1 to 64 letters, digits, '.', '_', ':' and '-'
 time       RFC 3339 with a zone; in what work-log is given, any TIME of mind-options(7)
 flag       true or false
 number     a number; >=0 or (-1,1) says from where to where
-whole      a number without a fraction
+whole      a number without a fraction, at most 1,000,000,000,000
 object     a JSON object
 status     pending, in_progress, completed, failed or blocked
 route      local or cloud

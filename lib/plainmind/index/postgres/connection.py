@@ -25,6 +25,7 @@ from ...ground import files
 from ...ground.errors import Busy, Failure, InputOutput, Misconfigured, Unavailable
 from ..rows.database import Damaged
 from ..vector_bytes import HALF
+from . import schema
 from .address import Address
 
 #: seconds until a server that does not answer is given up
@@ -113,6 +114,7 @@ class _NumericLoader(Loader):
 def _numbered(sql: str) -> str:
     """With the marks of PostgreSQL: ?2 is $2, and the third '?' is $3; and its word for IS."""
     count = iter(range(1, 1 << 16))
+    sql = schema.with_keys(sql)
     sql = sql.replace(" IS ?", " IS NOT DISTINCT FROM ?")
     return re.sub(r"\?(\d*)", lambda mark: f"${mark[1] or next(count)}", sql)
 
@@ -251,7 +253,7 @@ class ServerConnection:
             return Unavailable(what, place=place, cure="name the one that does in index.engine")
         if isinstance(error, codes.ProgramLimitExceeded):
             cure = "shorten it, or let index.engine be sqlite, where it may be as long"
-            return InputOutput(f"a name is too long: {told}", place=place, cure=cure)
+            return InputOutput(f"a text is too long: {told}", place=place, cure=cure)
         if isinstance(error, codes.InsufficientPrivilege):
             return Misconfigured(
                 told, place=place, cure="see docs/postgres.md for what a role needs"

@@ -22,6 +22,7 @@ from .tables import Replaced, ServerTables, lock
 
 TRIES = 5
 MARK = "index of plainmind"  # a schema's comment: it may be dropped, with all that is in it
+MADE = f"{VERSION}.{schema.LAYOUT}"
 LEAST = 150000  # of servers
 LEAST_VECTOR = (0, 7)  # of pgvector: it has vectors of float16
 
@@ -153,6 +154,8 @@ class PostgresEngine:
     def _check_schema(self, db: ServerConnection, own: str) -> None:
         """Misconfigured for one that is not there for an index alone: what is made again is dropped
         with all that is in it, and whoever owns a schema can put into it what we would call."""
+        drop = f"DROP SCHEMA {quote(own)} CASCADE"
+        dropping = f"let the database's owner run, if nothing in it is needed: {drop}"
         found = db.execute(
             "SELECT pg_get_userbyid(nspowner) = current_user, obj_description(oid, 'pg_namespace'),"
             " EXISTS (SELECT FROM pg_class WHERE relnamespace = space.oid)"
@@ -165,13 +168,13 @@ class PostgresEngine:
             return
         is_own, comment, is_used = found
         if not is_own:
-            cure = "let the database's owner drop it, or name another role in index.engine"
+            cure = f"name another role in index.engine, or {dropping}"
             raise Misconfigured(
                 f"the schema '{own}' is another role's", place=str(self.address), cure=cure
             )
         if is_used and comment != MARK:
             what = f"the schema '{own}' has other things in it than an index"
-            cure = "name a role in index.engine that is for this memory folder alone"
+            cure = f"name a role in index.engine that is for this folder alone, or {dropping}"
             raise Misconfigured(what, place=str(self.address), cure=cure)
 
     def _look_through(self, db: ServerConnection, own: str) -> None:
@@ -219,7 +222,7 @@ class PostgresEngine:
             db.script(";\n".join(schema.statements()))
             facts = {
                 "token": secrets.token_hex(8),
-                "version": str(VERSION),
+                "version": MADE,
                 "terms": fingerprint(),
                 "home": _name(home),
             }
@@ -240,8 +243,8 @@ class PostgresEngine:
 def _check(found: dict[str, str]) -> None:
     if {"token", "version", "terms", "home"} - found.keys():
         raise Damaged("not an index of ours")
-    if found["version"] != str(VERSION):
-        raise Damaged(f"made by version {found['version']} of the index, this is {VERSION}")
+    if found["version"] != MADE:
+        raise Damaged(f"made by version {found['version']} of the index, this is {MADE}")
     if found["terms"] != fingerprint():
         raise Damaged(f"its words were made by '{found['terms']}', this is '{fingerprint()}'")
 

@@ -1,11 +1,17 @@
 """The tables in PostgreSQL: those of index/rows, statement by statement, and what is of words and
-vectors here alone."""
+vectors here alone.
+
+An entry of an index has 2,704 bytes at most. A name that somebody writes may be longer: in indexes
+`short(name)` stands for it, and a hash index finds it.
+"""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...ground import files
+
+LAYOUT = 2  # raised when the same rows come to stand in other tables
 
 _ROWS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "rows")
 
@@ -26,11 +32,36 @@ _TYPES = {
     r"^(\s*)offset\b": r'\1"offset"',
 }
 
-#: what SQLite has, by its name
+#: what SQLite has, by its name; and a text as an index has it, which only equal texts share
 _FUNCTIONS = """
 CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT
 RETURN strpos($1, $2);
+
+CREATE FUNCTION short(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN octet_length($1) <= 512 THEN $1
+ELSE left($1, 100) || encode(sha256(convert_to($1, 'UTF8')), 'hex') END;
 """
+
+#: table -> columns of its indexes that have no greatest length; True: rows are looked up by it
+_LONG = {
+    "authors": {"name": True},
+    "models": {"name": True},
+    "pins": {"path": False},
+    "changes": {"path": True},
+    "pages": {"path": True},
+    "page_tags": {"tag": False},
+    "page_aliases": {"link": False},
+    "page_links": {"target": True, "folder": False},
+    "kg_entities": {"name": True},
+    "work_lines": {"subject": True},
+    "patterns": {"subject": True},
+    "user_commands": {"normal": True},
+    "automation_candidates": {"normal": True},
+}
+#: indexes that answer without a table's rows: not of what may be too long for them
+_OF_ALL = ("pages_by_state", "llm_usage_by_model")
+#: so bodies are not read with what is compared with files before every answer
+_APART = {"pages": "WITH (toast_tuple_target = 128)"}
 
 _WORDS = """
 -- How often a word is in an event: in its opening, and in the rest, up to word_counts.MOST.
@@ -68,7 +99,7 @@ def statements() -> Iterator[str]:
         text = re.sub(r"--.*", "", files.read(os.path.join(_ROWS, f"{name}.sql")).decode())
         for statement in text.split(";"):
             if statement.strip() and not _is_elsewhere(statement):
-                yield _translated(statement)
+                yield from _shortened(_translated(statement))
     yield _view_of_embeddings()
     yield from (part for part in re.sub(r"--.*", "", _WORDS).split(";") if part.strip())
 
@@ -83,10 +114,52 @@ def _view_of_embeddings() -> str:
 
 def _is_elsewhere(statement: str) -> bool:
     named = re.match(r"\s*CREATE (?:TABLE|INDEX) (\w+)", statement)
-    return named is not None and named[1] in _NOT_HERE
+    return named is not None and named[1] in (*_NOT_HERE, *_OF_ALL)
 
 
 def _translated(statement: str) -> str:
     for theirs, ours in _TYPES.items():
         statement = re.sub(theirs, ours, statement, flags=re.M)
     return statement.strip()
+
+
+def _shortened(statement: str) -> Iterator[str]:
+    """A table, or an index, and what its long columns need beside it."""
+    if index := re.match(r"(CREATE INDEX \w+ ON (\w+) \()(.*?)(\).*)", statement, re.S):
+        long = _LONG.get(index[2], {})
+        if index[3].partition(",")[0] not in long:  # such a one is found by its hash
+            yield f"{index[1]}{_keyed(index[3], long)}{index[4]}"
+        return
+    table = re.match(r"CREATE TABLE (\w+)", statement)
+    if table is None or table[1] not in _LONG:
+        yield statement
+        return
+    name, long, unique = table[1], _LONG[table[1]], []
+    for column in long:
+        alone = rf"(\b{column}\s+text [^,\n]*?)(?: NOT NULL)? (PRIMARY KEY|UNIQUE)"
+        if found := re.search(alone, statement):
+            unique.append(("key" if found[2] == "PRIMARY KEY" else f"by_{column}", column))
+            statement = statement.replace(found[0], f"{found[1]} NOT NULL")
+    if found := re.search(r",\s*PRIMARY KEY \((.*)\)", statement):
+        unique.append(("key", found[1]))
+        statement = statement.replace(found[0], "")
+    yield f"{statement} {_APART.get(name, '')}"
+    for end, columns in unique:
+        yield f"CREATE UNIQUE INDEX {name}_{end} ON {name} ({_keyed(columns, long)})"
+    for column, is_asked in long.items():
+        if is_asked:
+            yield f"CREATE INDEX {name}_of_{column} ON {name} USING hash ({column})"
+
+
+def _keyed(columns: str, long: Mapping[str, bool]) -> str:
+    """The columns of an index or of ON CONFLICT, as their index has them."""
+    each = re.split(r",\s*", columns.strip())
+    return ", ".join(f"short({column})" if column in long else column for column in each)
+
+
+def with_keys(statement: str) -> str:
+    """A statement as these tables take it: what is unique in them is named as its index has it."""
+    named = re.match(r"\s*INSERT INTO (\w+)", statement)
+    if named is None or named[1] not in _LONG:
+        return statement
+    return re.sub(r"(?<=ON CONFLICT \()[^)]*", lambda m: _keyed(m[0], _LONG[named[1]]), statement)

@@ -122,9 +122,14 @@ class ServerTables(Store):
 
     def columns(self, table: str) -> list[tuple[str, int]]:
         rows = self.db.execute(
-            "SELECT attname::text, coalesce(array_position(indkey::int2[], attnum), -1) + 1 "
-            "FROM pg_attribute LEFT JOIN pg_index ON indrelid = attrelid AND indisprimary "
-            "WHERE attrelid = ?::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            "SELECT attname::text, coalesce(array_position(parts, attname::text), 0) "
+            "FROM pg_attribute LEFT JOIN ("
+            "SELECT indrelid, array(SELECT regexp_replace("
+            r"pg_get_indexdef(indexrelid, n, true), '^short\((.*)\)$', '\1') "
+            "FROM generate_series(1, indnkeyatts) AS n ORDER BY n) AS parts FROM pg_index "
+            "WHERE indisprimary OR indexrelid = to_regclass(?1 || '_key')"
+            ") AS own ON indrelid = attrelid "
+            "WHERE attrelid = ?1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
             (table,),
         )
         return rows.fetchall()

@@ -1,7 +1,6 @@
 """What models cost, by the logs: rows of llm_usage that agent-turn's answers make."""
 
 from collections.abc import Iterable
-from math import isfinite
 from typing import Any
 
 from ...ground import clock
@@ -42,6 +41,6 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any, kind: type) -> Any:
     """A number that somebody may have written; None for what is none, or none that a cost has."""
-    if type(value) not in (int, float) or not isfinite(value) or not 0 <= value <= _LARGEST:
+    if type(value) not in (int, float) or not 0 <= value <= _LARGEST:
         return None
     return kind(value)

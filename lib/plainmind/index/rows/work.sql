@@ -378,7 +378,8 @@ SELECT agents.name AS agent, agents.team AS team,
        max(at)                                AS last_at
 FROM agents
 LEFT JOIN tasks ON tasks.agent = agents.name
-GROUP BY agents.name;
+GROUP BY agents.name
+ORDER BY agents.name;
 
 -- Experiments, those that run first.
 CREATE VIEW v_experiment_status AS
@@ -414,7 +415,8 @@ FROM agents
 JOIN (SELECT agent_levels.*, symbol FROM agent_levels JOIN level_thresholds USING (level)) AS own
   ON own.agent = agents.name
 JOIN agent_streaks ON agent_streaks.agent = agents.name
-LEFT JOIN level_thresholds AS following ON following.level = own.level + 1;
+LEFT JOIN level_thresholds AS following ON following.level = own.level + 1
+ORDER BY agents.name;
 
 -- The leaderboards, with the level of each.
 CREATE VIEW v_leaderboard AS
