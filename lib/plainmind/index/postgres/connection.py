@@ -28,8 +28,15 @@ from ..vector_bytes import HALF
 from . import schema
 from .address import Address
 
-#: seconds until a server that does not answer is given up
-CONNECT = 5
+#: until a server that says nothing is given up, in seconds, and one whose machine is gone, in
+#: seconds and ms; where the address does not say it
+LIMITS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _HEAD = struct.Struct(">HH")  # of a vector: how many dimensions, and 0
 _DUE = "check that it runs, and try again"
 
@@ -149,11 +156,12 @@ class ServerConnection:
         """Unavailable when there is no server, Misconfigured when it lets nobody in."""
         self.address = address
         with self._failing(), _reading_address(address), _alone():
+            said = psycopg.conninfo.conninfo_to_dict(address.url)
             self._own = psycopg.connect(
                 address.url,
+                **{name: limit for name, limit in LIMITS.items() if name not in said},
                 password=address.password or None,
                 autocommit=True,
-                connect_timeout=CONNECT,
                 application_name="plainmind",
                 options=f"-c lock_timeout={int(1000 * files.LOCK_WAIT)} -c client_encoding=UTF8",
                 cursor_factory=psycopg.RawCursor,
@@ -274,6 +282,10 @@ class ServerConnection:
             return Misconfigured(
                 "the server refused the password", place=str(self.address), cure=cure
             )
+        if "certificate" in text or "SSL was required" in text:
+            what = f"no TLS ({text.rpartition('failed: ')[2] or text})"
+            cure = "check sslmode and sslrootcert in index.engine"
+            return Misconfigured(what, place=str(self.address), cure=cure)
         for words in ("does not exist", "no pg_hba.conf entry", "not permitted to log in"):
             if words in text:
                 what = text.partition("FATAL:")[2].strip() or text
