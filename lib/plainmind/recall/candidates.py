@@ -10,7 +10,7 @@ it: a bound that is not as loose.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush, nsmallest
 from itertools import chain
@@ -153,8 +153,9 @@ class Candidates:
             self._measure_by(self._plain)
             self._values = None
         wanted = [min(new, limit) for new, limit in zip(levels, self._limits, strict=True)]
+        some = list[tuple[int, float]]()
         for age, new in enumerate(wanted):
-            self._take_from(age, self._least_base(new))
+            some += self._take_from(age, self._least_base(new))
         others = self._near(wanted)
         if self._floor < 0 and min(wanted) <= self._floor:
             others += self._evidence.all_episodes()
@@ -162,14 +163,15 @@ class Candidates:
             for time in self._query.times:
                 others += [one.id for one in self._evidence.recent(time.start, time.end + LONGEST)]
         others = [id for id in dict.fromkeys(others) if id not in self._seen]
-        self._look_into_some([(id, self._least_base(wanted[self._age(id)])) for id in others])
+        some += [(id, self._least_base(wanted[self._age(id)])) for id in others]
+        self._look_into_some(some)
         self._limits = wanted
 
-    def _take_from(self, age: int, least: float) -> None:
-        of, taken = self._left[age], list[tuple[int, float]]()
+    def _take_from(self, age: int, least: float) -> Iterator[tuple[int, float]]:
+        """The episodes of an age in which something may have this base, each with it."""
+        of = self._left[age]
         while of and -of[0][0] >= least:
-            taken.append((heappop(of)[1], least))
-        self._look_into_some(taken)
+            yield heappop(of)[1], least
 
     def _look_into_some(self, some: list[tuple[int, float]]) -> None:
         """Into these episodes, each down to a base; one whose own cosines are known not to allow it

@@ -53,6 +53,7 @@ class EventCosines(vector_file.Cosines):
         sql = "SELECT place FROM vector_holes WHERE token = ?"
         self._holes = frozenset(chain(*index.db.execute(sql, (row.token,))))
         self._runs: dict[int, RecordRun] = {}  # by the first event
+        self._step = 1  # of the run that was found last
 
     def id(self, place: int, *, checked: bool = False) -> int:
         """Records were checked when somebody else may have written into the file."""
@@ -115,12 +116,16 @@ class EventCosines(vector_file.Cosines):
     def _find_run(self, first: int, count: int, place: int) -> RecordRun | None:
         """That of all these events, when they were packed one right after the other, or before it
         as what is embedded later is; the first of them is at `place`."""
-        wanted = tuple(range(first, first + count))
-        for start, step in ((place, 1), (place - count + 1, -1)):
-            is_inside = start >= 0 and start + count <= len(self)
-            if is_inside and self.file.ids_between(start, count) == wanted[::step]:
-                is_whole = self._holes.isdisjoint(range(start, start + count))
-                return RecordRun(start, count, step) if is_whole else None
+        for step in (self._step, -self._step):
+            start = place if step > 0 else place - count + 1
+            if start < 0 or start + count > self.file.count:
+                continue
+            ids = self.file.ids_between(start, count)
+            if ids[::step] == tuple(range(first, first + count)):
+                self._step = step  # the next are as these, as a rule
+                if self._holes and not self._holes.isdisjoint(range(start, start + count)):
+                    return None
+                return RecordRun(start, count, step)
         return None
 
     def _of_run(self, first: int, count: int, run: RecordRun) -> list[float | None]:
