@@ -40,7 +40,7 @@ AGES = [0, 1, 2, 4, 7, 10, 14, 20, 28, 40, 60]
 LONGEST = 30 * 3600 * 1000  # ms that an episode lasts at most
 FIRST = 16  # episodes with the best words, and with the best vectors, to begin with
 SOME = 0.5  # of its bound, that is looked for in these
-TOPS = 64  # events whose cosines bound those of others at first
+TOPS = 192  # events whose cosines bound those of others at first
 MARGIN = 0.05  # of the way from the baseline to 1
 
 
@@ -94,7 +94,9 @@ class Candidates:
         self._new: list[tuple[float, int]] = []  # all of the last weeks
         self._values: dict[int, float] | None = None  # event -> its relevance less the discount
         self._tops: dict[int, float] = {}  # episode -> its greatest cosine
-        self._rest = inf  # of all others
+        self._rest = -inf  # of all others
+        #: the dens of these; -inf where nothing has a vector
+        self._top_dens, self._rest_den = dict[int, float](), -inf
         #: episode -> what the den of none of its events exceeds, and whether one is that of no
         #: vector, as far as its cosines were asked for
         self._dens: dict[int, tuple[float, bool]] = {}
@@ -104,8 +106,6 @@ class Candidates:
         self._seen = set(self._by_words)  # that are, or were, among these
         if query.vector is not None:
             self._look_near()
-        else:
-            self._rest = -inf
         for id, lex in self._by_words.items():
             self._left[self._age(id)].append((-self.bound_of(id, lex), id))
         for of in self._left:
@@ -327,15 +327,14 @@ class Candidates:
         self._tops = {}
         for cosine, event in near:
             self._tops.setdefault(of[event], cosine)
+        den = lambda cosine: dense(cosine + self._evidence.error, self._query.baseline)
+        self._top_dens = {id: den(cosine) for id, cosine in self._tops.items()}
+        self._rest_den = den(self._rest) if self._rest > -inf else -inf
 
     def bound_of(self, episode: int, lex: float) -> float:
         """Of its events whose lex is no more than this."""
         if (known := self._dens.get(episode)) is not None:
             den, is_pending = known
             return LEXICAL * lex + DENSE * (max(den, pending(lex)) if is_pending else den)
-        den = pending(lex)
-        cosine = self._rest_of(episode)
-        if cosine > -inf:
-            cosine += self._evidence.error
-            den = max(den, dense(cosine, self._query.baseline) if cosine < inf else 1.0)
-        return LEXICAL * lex + DENSE * den
+        den = self._top_dens.get(episode, self._rest_den)
+        return LEXICAL * lex + DENSE * max(den, pending(lex))

@@ -44,7 +44,7 @@ bench/retrieval.py.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import exp, inf, log
 from typing import Any, NamedTuple
 
@@ -125,9 +125,14 @@ class Lexical:
             self._add(_idf(n, term.events) / ideal, term.places)
 
     def _add(self, weight: float, places: Sequence[Posting]) -> None:
-        hits, bounds, of = self._hits, self.bounds, self._episodes
-        for episode, group in groupby(places, lambda place: of[place[0]]):
-            here = list(group)
+        hits, bounds, count = self._hits, self.bounds, len(places)
+        episodes = [self._episodes[place[0]] for place in places]
+        start = end = 0
+        while start < count:
+            episode = episodes[start]
+            while end < count and episodes[end] == episode:
+                end += 1
+            here, start = places[start:end], end
             hits.setdefault(episode, []).append((weight, here))
             if len(here) == 1:
                 _, opening, rest = here[0]

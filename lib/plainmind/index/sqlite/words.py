@@ -87,7 +87,7 @@ def postings(index: IndexFile, term: str) -> list[Posting]:
     if not index.fts5:
         return [_capped(one) for one in _postings_fts4(index.db, term, "words")]
     rows = index.db.execute("SELECT doc, col FROM places WHERE term = ?", (term,))
-    return _gathered((id, *_TIMES[column]) for id, column in rows)
+    return _gathered((id, _TIMES[column]) for id, column in rows)
 
 
 def newest(index: IndexFile, term: str, count: int) -> list[Posting]:
@@ -97,25 +97,25 @@ def newest(index: IndexFile, term: str, count: int) -> list[Posting]:
     sql = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
     (least,) = index.db.execute(sql, (f'"{term}"', count - 1)).fetchone()
     sql = "SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ?"
-    found: list[tuple[int, int, int]] = []
+    found: list[tuple[int, tuple[int, int]]] = []
     for column, times in _TIMES.items():
         rows = index.db.execute(sql, (f'{column} : "{term}"', least))
-        found += [(id, *times) for (id,) in rows]
+        found += [(id, times) for (id,) in rows]
     return _gathered(sorted(found))
 
 
-def _gathered(rows: Iterable[tuple[int, int, int]]) -> list[Posting]:
+def _gathered(rows: Iterable[tuple[int, tuple[int, int]]]) -> list[Posting]:
     """One of each event; its rows come one after another."""
-    found: list[tuple[int, int, int]] = []
+    found: list[Posting] = []
     last = None
-    for row in rows:
-        if row[0] == last:
-            id, opening, rest = found[-1]
-            found[-1] = id, opening + row[1], rest + row[2]
+    for id, (opening, rest) in rows:
+        if id == last:
+            _, before, after = found[-1]
+            found[-1] = Posting(id, before + opening, after + rest)
         else:
-            found.append(row)
-            last = row[0]
-    return [*map(Posting._make, found)]
+            found.append(Posting(id, opening, rest))
+            last = id
+    return found
 
 
 def page_postings(index: IndexFile, term: str) -> list[Posting]:
@@ -123,7 +123,7 @@ def page_postings(index: IndexFile, term: str) -> list[Posting]:
     if not index.fts5:
         return _postings_fts4(index.db, term, "page_words")
     rows = index.db.execute("SELECT doc, col FROM page_places WHERE term = ?", (term,))
-    return _gathered((id, column == "opening", column != "opening") for id, column in rows)
+    return _gathered((id, (column == "opening", column != "opening")) for id, column in rows)
 
 
 def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Posting]:
