@@ -134,12 +134,26 @@ class EventField:
         self._load([one, other])
         a, b = self._vectors[one], self._vectors[other]
         if a is not None and b is not None:
-            near = min(1.0, max(0.0, dot(a, b)))
-            return relevance.pair(near, self.query.baseline) if self._hybrid else near
+            return self._pair_of(a, b)
         if not self._hybrid:
             return 0.0
         mine, theirs = self._stems_of(one), self._stems_of(other)
         return len(mine & theirs) / (len(mine | theirs) or 1)
+
+    def _pair_of(self, one: Sequence[float], other: Sequence[float]) -> float:
+        """Of two that have vectors."""
+        near = min(1.0, max(0.0, dot(one, other)))
+        return relevance.pair(near, self.query.baseline) if self._hybrid else near
+
+    def likeness(self, events: Sequence[int], chosen: int) -> list[float]:
+        self._load([chosen])
+        first, found = self._vectors[chosen], dict[int, Sequence[float]]()
+        if self._hybrid and first is not None:
+            found.update(self.source.vectors(self.query.model, events))
+        return [
+            0.0 if first is None or there is None else self._pair_of(first, there)
+            for there in map(found.get, events)
+        ]
 
     def discount(self, event: int, weights: Weights) -> bool:
         self._load([event])

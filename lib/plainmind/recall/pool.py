@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 FAINT = 0.1  # a relevance: what is left below it is looked for at once
 STEP = 0.1  # of the base, by which is looked further down while nothing is found
+COMPARED = 32  # events that are compared with the first chosen one at a time
 
 
 class Weights(NamedTuple):
@@ -78,6 +79,10 @@ class Field(Protocol):
     def pair(self, one: int, other: int) -> float:
         """Similarity of two events, in [0, 1]."""
 
+    def likeness(self, events: Sequence[int], chosen: int) -> Sequence[float]:
+        """Of each of these events: `pair` with one, or less where that takes longer to know than
+        the event's relevance."""
+
     def order(self, event: int) -> tuple:
         """Sort key among equals: newest first, then by reference."""
 
@@ -103,6 +108,10 @@ class Pool:
         #: (bound of the base, event), both negated, of all outside and of some that no longer are
         self._queue: list[tuple[float, int]] = []
         self._queued_for = -1.0  # the best that these bounds are of
+        self._chosen: int | None = None  # the first
+        #: the same of those that were not compared with it
+        self._uncompared: list[tuple[float, int]] = []
+        self._penalty: dict[int, float] = {}  # of the others, for being like it
         self._known = 0  # of field.upper
         self._bound: float | None = None
         self._bound_of: tuple = ()
@@ -119,7 +128,8 @@ class Pool:
         self._outside.update(new)
         if self._queued_for == self.best:
             for event in new:
-                heappush(self._queue, self._bounded(event))
+                queue = self._queue if self._chosen is None else self._uncompared
+                heappush(queue, self._bounded(event))
 
     @property
     def bound(self) -> float | None:
@@ -136,7 +146,7 @@ class Pool:
     def discount(self, event: int) -> None:
         """The one that was chosen first counts against what is outside, too."""
         self._is_discounted = self.field.discount(event, self.weights)
-        self._bound_of = ()
+        self._chosen, self._queued_for, self._bound_of = event, -1.0, ()
 
     def take(self, events: Sequence[int]) -> list[int]:
         """Events into the pool with their exact relevance; returns those that may be chosen."""
@@ -237,14 +247,22 @@ class Pool:
         return low
 
     def _greatest(self, count: int) -> list[tuple[float, int]]:
-        """The greatest bounds of the base outside, each with its event."""
+        """The greatest bounds of the base outside, each with its event: less the penalty for the
+        first that was chosen, which most of what is near has in common with the rest."""
         if self._is_discounted:
             return self._greatest_discounted(count)
         if self._queued_for != self.best:
-            self._queue, self._queued_for = [*map(self._bounded, self._outside)], self.best
-            heapify(self._queue)
+            bounds, self._queued_for = [*map(self._bounded, self._outside)], self.best
+            heapify(bounds)
+            self._queue, self._uncompared = [], bounds
+            if self._chosen is None:
+                self._queue, self._uncompared = bounds, []
         found: list[tuple[float, int]] = []
-        while self._queue and len(found) < count:
+        while len(found) < count:
+            while self._uncompared and (not self._queue or self._uncompared[0] < self._queue[0]):
+                self._compare()
+            if not self._queue:
+                break
             bound, event = heappop(self._queue)
             if -event in self._outside:
                 found.append((bound, event))
@@ -252,8 +270,18 @@ class Pool:
             heappush(self._queue, one)
         return [(-bound, -event) for bound, event in found]
 
+    def _compare(self) -> None:
+        """Those with the greatest bounds with the first chosen one."""
+        count = min(COMPARED, len(self._uncompared))
+        some = [-heappop(self._uncompared)[1] for _ in range(count)]
+        some = [event for event in some if event in self._outside]
+        for event, pair in zip(some, self.field.likeness(some, self._chosen or 0), strict=True):
+            self._penalty[event] = self.weights.penalty * pair
+            heappush(self._queue, self._bounded(event))
+
     def _bounded(self, event: int) -> tuple[float, int]:
-        return -self._base(self.field.upper[event], self.field.recency[event]), -event
+        base = self._base(self.field.upper[event], self.field.recency[event])
+        return self._penalty.get(event, 0.0) - base, -event
 
     def _greatest_discounted(self, count: int) -> list[tuple[float, int]]:
         """The same of ceilings, which change. Those that recency, which is at most 1, could not

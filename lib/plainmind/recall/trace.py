@@ -45,6 +45,9 @@ class Recorded:
     def reach(self, level: object) -> None:
         pass
 
+    def likeness(self, events: Sequence[int], chosen: int) -> list[float]:
+        return [0.0] * len(events)
+
     def discount(self, event: int, weights: rank.Weights) -> bool:
         return False
 

@@ -25,6 +25,9 @@ class Field:
     def pair(self, one, other):
         return 0.0
 
+    def likeness(self, events, chosen):
+        return [0.0] * len(events)
+
     def discount(self, event, weights):
         return False
 
@@ -102,3 +105,29 @@ def test_recency_decides_among_what_is_about_equally_relevant(share, first):
     assert second.event == (2 if first == "new" else 1)
     weights = rank.Weights(0.7, 0.0, 0.1)
     assert rank.rank(field, rank.Limits(2, 0.0, weights=weights)).picks[1].event == 1
+
+
+class Alike(Field):
+    """All but the last two are like each other."""
+
+    def __init__(self, events):
+        super().__init__(events)
+        self.scored = set()
+        self.apart = set(self.upper) - set(range(len(events) - 2))
+
+    def exact(self, events):
+        self.scored.update(events)
+        return super().exact(events)
+
+    def pair(self, one, other):
+        return 0.0 if self.apart & {one, other} else 1.0
+
+    def likeness(self, events, chosen):
+        return [self.pair(event, chosen) for event in events]
+
+
+def test_what_is_like_the_first_chosen_one_is_not_scored_to_learn_that_it_loses():
+    field = Alike([(0.9, 0.9, 0.0), *[(0.8, 0.81, 0.0)] * 200, (0.78, 0.79, 0.0), (0.7, 0.7, 0.0)])
+    ranking = rank.rank(field, rank.Limits(2, 0.2), first_pool=4)
+    assert [pick.event for pick in ranking.picks] == [0, 201]
+    assert len(field.scored) < 20
