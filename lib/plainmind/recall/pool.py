@@ -215,8 +215,8 @@ class Pool:
         self._look()
 
     def widen(self, least: float | None = None) -> list[int]:
-        """Take the next events by their upper bound: as many as there are in the pool, of those
-        whose base may be `least`, which is less than now by default."""
+        """Take the next events by their upper bound: of as many as there are in the pool those
+        whose base may be `least`, which is less than now by default; one at the least."""
         self.widened += 1
         beyond = max((self._base(*pair) for pair in self.field.beyond), default=-inf)
         count = max(self.first, len(self.relevance))
@@ -229,7 +229,7 @@ class Pool:
             self._reach(lambda recency: self._level(least, recency))
         order = self._greatest(count)
         some = sum(base >= least for base, _ in order)
-        return self.take([event for _, event in order[: max(some, len(self.relevance) // 4, 1)]])
+        return self.take([event for _, event in order[: max(some, 1)]])
 
     def _level(self, base: float, recency: float) -> float:
         """The least relevance that has this base at this recency; none is enough: more than 1."""

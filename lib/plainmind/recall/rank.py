@@ -32,7 +32,7 @@ from .pool import Weights as Weights
 DECAY_DAYS = 14.0
 FIRST_POOL = 48  # events looked at before the first widening
 FIRST_BEST = 8  # of them, to find the most relevant one
-AHEAD = 0.01  # of the score, by which is looked further down than must be
+AHEAD = 0.02  # of the score, by which is looked further down than must be
 
 
 def recency(age_ms: int) -> float:
