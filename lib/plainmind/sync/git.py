@@ -63,6 +63,13 @@ _CONFIG = {
     "advice.detachedHead": "false",
     "safe.directory": "*",
 }
+#: what is said of a repository of which a part is not there, or not whole
+_DAMAGED = re.compile(
+    "not (?:a git repository|in a git directory|a tree object|a valid object)|bad (?:object|tree)"
+    "|(?:corrupt|missing|loose) |unable to (?:read|parse)|[Cc]ould not (?:read|parse)|invalid object"
+)
+#: how to go on without it
+AGAIN = "move the folder sync/ away, and run 'mem-sync init REMOTE' again: no file is lost"
 _FULL = ("No space left on device", "Out of diskspace")
 #: of the environment, what leads to a remote
 _PASSED = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR", "http_proxy", "https_proxy", "all_proxy",
@@ -95,8 +102,14 @@ class Git:
         """What git prints. GitFailed for a code that is not one of these; InputOutput where git
         was killed, or the disk is full."""
         with self._start(arguments, stdin is not None) as process:
-            out, said = process.communicate(stdin)
-        return self._end(arguments, process.returncode, out, said.decode("utf-8", "replace"), codes)
+            out, errors = process.communicate(stdin)
+        said = errors.decode("utf-8", "replace")
+        try:
+            return self._end(arguments, process.returncode, out, said, codes)
+        except GitFailed as failed:
+            if _DAMAGED.search(said):
+                failed.place, failed.cure = self.folder, AGAIN
+            raise
 
     def talk(
         self, *arguments: str, codes: Sequence[int] = (0,), say: Callable[[str], object] = len

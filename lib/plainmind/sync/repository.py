@@ -23,7 +23,7 @@ from typing import NamedTuple
 from ..ground import files
 from ..ground.errors import BadData, InputOutput, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
-from .git import Git, GitFailed
+from .git import AGAIN, Git, GitFailed
 
 FOLDER = "sync/git"
 MAIN, BASE, DISK, REMOTE = "refs/heads/main", "refs/mind/base", "refs/mind/disk", "refs/mind/remote"
@@ -32,6 +32,7 @@ _NEW = "refs/mind/new"  # of a commit that is being made; nothing reads it
 #: how git says that somebody else pushed first
 _LOST = ("[rejected]", "fetch first", "non-fast-forward", "stale info", "cannot lock ref",
          "failed to update ref", "incorrect old value", "reference already exists")  # fmt: skip
+_NO_NEWS = "Could not read from remote repository"  # which it says beside why
 #: what of it does not pass by itself
 _CURES = {
     "dubious ownership": "let the remote be yours, or reach it by ssh as whoever owns it",
@@ -87,7 +88,13 @@ class Repository:
 
     @property
     def exists(self) -> bool:
-        return os.path.isfile(os.path.join(self.git.folder, "HEAD"))
+        """InputOutput where there is something else, such as half of one."""
+        if os.path.isfile(os.path.join(self.git.folder, "HEAD")):
+            return True
+        with suppress(FileNotFoundError):
+            if os.listdir(self.git.folder):
+                raise InputOutput("not a repository", place=self.git.folder, cure=AGAIN)
+        return False
 
     def create(self) -> None:
         """Make it, if it is not there: under another name first, so that half of one is none."""
@@ -128,10 +135,8 @@ class Repository:
 
     def refs(self) -> dict[str, str]:
         """Every ref that is there, and the oid of its commit."""
-        rows = (
-            self.git.run("for-each-ref", "--format=%(refname) %(objectname)").decode().split("\n")
-        )
-        return dict(row.split(" ", 1) for row in rows if row)
+        told = self.git.run("for-each-ref", "--format=%(refname) %(objectname)").decode()
+        return dict(row.split(" ", 1) for row in told.split("\n") if row)
 
     def move(self, refs: Mapping[str, str | None]) -> None:
         """Let refs name other commits, all or none of them; None takes one away."""
@@ -228,12 +233,11 @@ class Repository:
             raise InputOutput("git cat-file was ended", cure="run mem-sync again: nothing is lost")
         if len(head) != 3:
             raise InputOutput(
-                f"object {oid} is missing or damaged", place=self.git.folder,
-                cure="move the folder sync/ away, and run mem-sync init again",
-            )  # fmt: skip
+                f"object {oid} is missing or damaged", place=self.git.folder, cure=AGAIN
+            )
         data = reader.stdout.read(int(head[2]) + 1)[:-1]
         if oid_of(data) != oid:
-            raise InputOutput(f"object {oid} is damaged", place=self.git.folder)
+            raise InputOutput(f"object {oid} is damaged", place=self.git.folder, cure=AGAIN)
         return data
 
     def commit(
@@ -357,10 +361,11 @@ class Repository:
 
 def _explain(failed: GitFailed) -> str:
     """What a remote's refusal comes down to: the lines that git marks."""
-    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said)]
+    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said) if _NO_NEWS not in row]
     rows = [row for row in rows if not re.match(r"remote:.*(?:objects:|Total) +\d", row)]
     told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
-    return "; ".join(dict.fromkeys(told or [row for row in rows if row][-1:])) or str(failed)
+    rows = list(dict.fromkeys(told or [row for row in rows if row][-1:]))
+    return "; ".join(re.sub(r"\A(?:fatal|error): |\.\Z", "", row) for row in rows) or str(failed)
 
 
 def _find_cure(failed: GitFailed) -> str:

@@ -112,6 +112,20 @@ def test_a_lock_that_a_killed_git_left_on_the_remote_is_said(pair, remote, monke
     assert a.sync().sent
 
 
+def test_a_remote_that_is_gone_is_said_once_and_with_a_cure(pair, remote):
+    a, _ = pair
+    os.rename(remote, f"{remote}.away")
+    what = f"'{remote}' does not appear to be a git repository"
+    assert str(a.sync().unavailable) == f"{what}; name another with 'mem-sync init REMOTE'"
+
+
+def test_a_name_with_a_line_in_it_is_on_one_line_of_the_status(pair, command):
+    a, _ = pair
+    a.write("knowledge/a\nb.md", "text\n")
+    told = command("mem-sync", "--status", home=a.home).decode().split("\n")
+    assert "not shared\tknowledge/a\\x0ab.md" in told
+
+
 def test_git_that_is_killed_while_it_is_read_is_not_called_damaged(pair):
     a, _ = pair
     repository = a.repository
@@ -197,4 +211,4 @@ def test_what_a_remote_says_of_its_progress_is_no_reason(pair, remote):
     from plainmind.sync.repository import _explain
 
     said = "remote: Counting objects:  50% (1/2)\rremote: Total 3 (delta 0)\nfatal: away\n"
-    assert _explain(GitFailed(["fetch"], 128, b"", said)) == "fatal: away"
+    assert _explain(GitFailed(["fetch"], 128, b"", said)) == "away"
