@@ -26,9 +26,10 @@ from .hash_table import HashTable
 from .vector_bytes import HALF, SINGLE, narrow
 
 HASH = 16  # bytes
-MOST = 65_536  # dimensions
+MOST = 16_000  # dimensions: pgvector has no more
 _NONE = b"\0" * HASH
 _HALF = "_half.vectors"
+_FINITE = bytes(byte for byte in range(256) if byte & 0x7C != 0x7C)  # of a float16, the upper half
 _AT_ONCE = 512  # records that are read at a time
 
 
@@ -63,9 +64,9 @@ class RecordFile:
         for number in self._places.find(hash):
             file.seek(self._start + number * self._record)
             record = file.read(self._record)
-            if record[:HASH] == hash and _checksum(record[:-4]) == record[-4:]:
-                vector = record[HASH:-4]
-                return narrow(vector) if self._width == SINGLE else vector
+            is_ours = record[:HASH] == hash and _checksum(record[:-4]) == record[-4:]
+            if is_ours and (vector := _whole(record[HASH:-4], self._width)):
+                return vector
         return None
 
     def append(self, model: str, vectors: dict[bytes, bytes]) -> None:
@@ -129,6 +130,16 @@ class RecordFile:
             self._read_to += count * self._record
             if len(chunk) % self._record:
                 break
+
+
+def _whole(vector: bytes, width: int) -> bytes | None:
+    """As float16; None for one with a component that is not a number, or infinite: no engine has
+    that, whoever put it there."""
+    try:
+        half = narrow(vector) if width == SINGLE else vector
+    except (OverflowError, ValueError):
+        return None
+    return None if half[1::2].translate(None, _FINITE) else half
 
 
 def _stat(path: str) -> os.stat_result:

@@ -66,7 +66,8 @@ _CONFIG = {
 #: what is said of a repository of which a part is not there, or not whole
 _DAMAGED = re.compile(
     "not (?:a git repository|in a git directory|a tree object|a valid object)|bad (?:object|tree)"
-    "|(?:corrupt|missing|loose) |unable to (?:read|parse)|[Cc]ould not (?:read|parse)|invalid object"
+    "|(?:corrupt|missing|loose) |unable to (?:read|parse)|[Cc]ould not (?:read|parse)"
+    "|invalid object"
 )
 #: how to go on without it
 AGAIN = "move the folder sync/ away, and run 'mem-sync init REMOTE' again: no file is lost"

@@ -1,5 +1,5 @@
-"""A repository of which a part is not there, as after half a copy: it is said with what to do, which
-then works, and no file is lost."""
+"""A repository of which a part is not there, as after half a copy: it is said with what to do. That
+works, and no file is lost."""
 
 import os
 import shutil
