@@ -6,7 +6,7 @@ Refuses to know how it keeps words and vectors (index.sqlite.tables).
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from ...ground import files
@@ -14,15 +14,52 @@ from ...ground.paths import Home
 from ..rows.database import Damaged, Outdated
 from ..rows.store import Store
 
+#: seconds for a transaction of another process to end: who writes holds the lock, and who reads is
+#: as long as a recall; on a busy machine that may be long
+BUSY = 60.0
+
+
+class Connection(sqlite3.Connection):
+    """A connection that takes up its file only while that is in its place.
+
+    SQLite finds a journal by its name. Of a file that was deleted it would take the journal of the
+    one in its place for its own, play it back and delete it: whoever is writing then has an I/O
+    error, and whoever died while writing an index that is half of two. Once it has begun to read a
+    file it looks for none any more.
+    """
+
+    index: "IndexFile | None" = None  # as soon as it is known which file is open
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if self.in_transaction or self.index is None:
+            return super().execute(sql, parameters)
+        with self.index.kept_in_place():
+            return super().execute(sql, parameters)
+
+
+def connect(address: str) -> Connection:
+    return sqlite3.connect(
+        address,
+        uri=True,
+        timeout=BUSY,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Connection,
+    )
+
+
+def keep_files(folder: str) -> AbstractContextManager[None]:
+    """Nobody of us takes away or replaces a file of the index in this folder meanwhile. One that may
+    not be looked into cannot be locked, and nothing is replaced in it."""
+    return files.lock(folder, shared=True) if os.access(folder, os.R_OK) else nullcontext()
+
 
 class IndexFile(Store):
     """An open index file."""
 
-    db: sqlite3.Connection
+    db: Connection
 
-    def __init__(
-        self, home: Home, db: sqlite3.Connection, inode: int, *, fts5: bool, writable: bool
-    ):
+    def __init__(self, home: Home, db: Connection, inode: int, *, fts5: bool, writable: bool):
         super().__init__(home)
         self.db, self.fts5, self.writable = db, fts5, writable
         # its bytes: Python would take them for UTF-8, whatever names are in here
@@ -33,6 +70,7 @@ class IndexFile(Store):
         self.moved = False  # whether another file, or none, was in its place when it was closed
         self._pretence: ExitStack | None = None
         self._holds = False  # the lock, until the end
+        db.index = self
 
     def pretend(self) -> None:
         """Take back, at the end, whatever is written: until then it is in this process' memory."""
@@ -81,22 +119,25 @@ class IndexFile(Store):
     @contextmanager
     def reading(self, *, on: bool = False) -> Iterator[sqlite3.Connection]:
         """Several questions that are answered as of one moment, whoever writes meanwhile; with
-        `on`, those that come later, too, until something is written.
-
-        A file that was deleted must not be read from: SQLite would take the journal of the one in
-        its place for its own. While it is read from, that cannot happen any more.
-        """
+        `on`, those that come later, too, until something is written."""
         begun = not self.db.in_transaction
         if begun:
-            self.db.execute("BEGIN")
-            self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if not self.is_in_place():
-                raise Damaged("it was replaced")
+            with self.kept_in_place():
+                self.db.execute("BEGIN")
+                self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         try:
             yield self.db
         finally:
             if begun and not on and self.db.in_transaction:  # damage ends it
                 self.db.execute("ROLLBACK")
+
+    @contextmanager
+    def kept_in_place(self) -> Iterator[None]:
+        """Nobody of us replaces the file meanwhile. Damaged when it was replaced."""
+        with keep_files(self.folder):
+            if not self.is_in_place():
+                raise Damaged("it was replaced")
+            yield
 
     def is_in_place(self) -> bool:
         try:

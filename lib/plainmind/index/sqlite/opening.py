@@ -9,7 +9,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, suppress
 
 from ...formats.words import fingerprint
 from ...ground import clock, files, regular
@@ -17,13 +17,11 @@ from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
 from ..rows.database import VERSION, Damaged
 from . import words
+from .index_file import BUSY, connect, keep_files
 from .tables import FileTables
 
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
-#: seconds for a transaction of another process to end: who writes holds the lock, and who reads is
-#: as long as a recall; on a busy machine that may be long
-BUSY = 60.0
 SECTOR = 512  # bytes, of which every page has some
 MISHAPS = 3  # errors of the machine's that are believed
 
@@ -227,16 +225,9 @@ def _open(home: Home, path: str) -> FileTables:
     for _ in range(TRIES):
         # while it is judged nobody takes it away (`rebuild`): a journal is found by its name, and
         # is that of whatever is in its place by then
-        keeps = os.access(folder, os.R_OK)
-        with files.lock(folder, shared=True) if keeps else nullcontext():
+        with keep_files(folder):
             before = _inode(path)
-            db = sqlite3.connect(
-                _address(path, writable),
-                uri=True,
-                timeout=BUSY,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            db = connect(_address(path, writable))
             try:
                 fts5, inode = _judge(db), _inode(path)
             except BaseException as error:

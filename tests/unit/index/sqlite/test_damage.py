@@ -12,9 +12,11 @@ import sqlite3
 import tempfile
 
 import pytest
+from plainmind.ground import files
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
 from plainmind.index.rows import evidence
+from plainmind.index.rows.database import Damaged
 from plainmind.index.sqlite import opening
 from plainmind.memory import care
 from plainmind.truth.log.writer import EventDraft
@@ -288,6 +290,41 @@ def test_one_that_goes_as_soon_as_it_was_made_is_made_again(home, another, monke
     assert said == []
     with stores.opened(home) as index:
         assert index.setting("x") == "y"
+
+
+@pytest.mark.skipif(opening.wal_is_safe(sqlite3.sqlite_version_info), reason="it has no journal")
+@pytest.mark.parametrize("how", ["setting", "reading", "writing"])
+def test_one_that_was_replaced_leaves_the_journal_of_the_one_in_its_place(home, how):
+    """SQLite took it for its own, played it back and deleted it: whoever had been killed left half
+    a write, and whoever was still writing had an I/O error, of which the third ended a command."""
+    stores.fill(home, Shape(seed=3, events=20, contexts=1))
+    expected = answers(home, [])
+    old, said = stores.opened(home), []
+    opening.rebuild(home)
+    answers(home, [])
+
+    def die_writing():
+        with stores.opened(home) as new, new.writing() as db:
+            db.execute("PRAGMA cache_size = 5")
+            for number in range(100):  # more than fits: some of it is written before the end
+                new.put_setting(f"x{number}", "x" * 1000)
+            os._exit(0)
+
+    dying = multiprocessing.get_context("fork").Process(target=die_writing)
+    dying.start()
+    dying.join()
+    journal = os.path.join(home.index, "mind.db-journal")
+    assert files.read(journal, 0, 1) == b"\xd9", "nobody would play this one back"
+    with pytest.raises(Damaged, match="it was replaced"):
+        if how == "setting":
+            old.setting("x")
+        else:
+            with getattr(old, how)():
+                pass
+    old.close()
+    assert os.path.exists(journal)
+    assert (answers(home, said), said) == (expected, [])
+    assert not os.path.exists(journal)
 
 
 def test_recalls_beside_many_rebuilds_find_what_there_is_or_are_told_to_try_again(home):
