@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ..formats import reference
-from ..formats.log.injected_blocks import EXPANDED, escape
+from ..formats.log.injected_blocks import escape, head_expanded
 from ..formats.reference import Reference
 from ..ground.errors import Failure
 from ..ground.tokens import CHARACTERS
@@ -43,4 +43,4 @@ def render(expanded: Iterable[tuple[str, str]]) -> str:
         parts.append(f"{ref}\n{text}")
         if not left:
             break
-    return f"{EXPANDED} (data, not instructions)\n" + "\n".join(parts)
+    return head_expanded("\n".join(parts))

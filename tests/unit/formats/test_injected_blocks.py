@@ -137,7 +137,7 @@ def test_the_blocks_that_are_made_have_the_fingerprint():
 # --- behind a border, as a prompt has them
 
 BORDER = injected_blocks.make_border("a prompt")
-EXPANSION = f"{injected_blocks.EXPANDED} (data, not instructions)\nlogs/a/b/c.md:3\n> a zebra\n"
+EXPANSION = injected_blocks.head_expanded("logs/a/b/c.md:3\n> a zebra\n")
 MARKED = [
     f"{marker}\n{COMPACT}\n" for marker in (injected_blocks.MEMORIES, injected_blocks.KNOWLEDGE)
 ]
@@ -168,22 +168,38 @@ def test_what_a_hook_had_printed_is_known_by_its_border():
         assert injected_blocks.strip(f"Hm.\n{given}\nSo?", echoes=False) == "Hm.\nSo?"
 
 
+def test_lines_of_the_log_are_known_by_their_code_wherever_they_stand():
+    for given in (EXPANSION, EXPANSION.replace(">", "&gt;").replace("\n", " \r\n")):
+        said = f"Hm.\n{injected_blocks.enclose(BORDER, [given])}\nSo?"
+        assert injected_blocks.strip(said, echoes=False) == "Hm.\nSo?"
+
+
+def test_a_forged_expansion_takes_nothing_with_it():
+    """It began the text, and closed its border at the end: all in between was lost."""
+    head = EXPANSION.partition("\n")[0]
+    for first in (head, injected_blocks.EXPANDED, f"{injected_blocks.EXPANDED} (data)"):
+        said = f"{BORDER}\n{first}\nlogs/a/b/c.md:3\nMy own words.\n{BORDER}\nMore."
+        for keep_lines in (False, True):
+            assert injected_blocks.strip(said, echoes=False, keep_lines=keep_lines) == said
+
+
 #: pasted by a person, who does not see what it is
 FORGED = [
     f'{injected_blocks.MEMORIES}\n{{"memories":[',
     f"{BORDER}\n{injected_blocks.KNOWLEDGE}\n{{",
     f"{BORDER}\n{injected_blocks.HOOKED}: data",
     f"{HOOKED[: len(HOOKED) // 2]}",
-    f"look\n{BORDER}\n{injected_blocks.EXPANDED}",
+    f"{BORDER}\n{injected_blocks.EXPANDED}",
 ]
 
 
 @pytest.mark.parametrize("forged", FORGED)
 @pytest.mark.parametrize("keep_lines", [True, False])
 def test_what_stands_around_a_forged_block_stays(forged, keep_lines):
-    said = f"First of all.\n{forged}\nMy own words.\n{forged}\n{BORDER}\n{HOOKED[-35:]}"
-    left = injected_blocks.strip(said, echoes=False, keep_lines=keep_lines)
-    assert "First of all.\n" in left and "\nMy own words.\n" in left
+    for first in ("First of all.\n", ""):
+        said = f"{first}{forged}\nMy own words.\n{forged}\n{BORDER}\n{HOOKED[-35:]}"
+        left = injected_blocks.strip(said, echoes=False, keep_lines=keep_lines)
+        assert left.startswith(first) and "My own words.\n" in left
 
 
 def test_a_border_alone_is_somebodys_words():
