@@ -165,8 +165,9 @@ def steps(*costs: int) -> list[dict]:
     room=st.integers(1500, 8000),
     budget=st.integers(310, 3000),
 )
+@example([5, 5, 100], [], 1500, 310)  # one that costs what the last one does
 def test_what_is_sent_is_within_the_room(history, own, room, budget):
-    system, last = message("system", 50), message("user", 100)
+    system, last = message("system", 50), message("user", 100, last=True)
     past = [message("user" if n % 2 == 0 else "assistant", c) for n, c in enumerate(history)]
     done = steps(*own)
     before = [system, *past, last, *done]

@@ -417,8 +417,11 @@ def test_a_window_that_was_taken_away_is_found_when_it_is_back(world):
     assert world.check_found() == []
 
 
-def test_what_cannot_be_read_is_not_told_and_stops_nobody(world, monkeypatch):
-    """Its vectors stay. A pipe in a window's place is waited for by nobody."""
+@pytest.mark.parametrize("unsettled", [file_states.UNSETTLED, -1])
+def test_what_cannot_be_read_is_not_told_and_stops_nobody(world, monkeypatch, unsettled):
+    """Its vectors stay, and it is found once it can be read, also in a folder that nobody touched
+    for long. A pipe in a window's place is waited for by nobody."""
+    monkeypatch.setattr(file_states, "UNSETTLED", unsettled)
     path, real = world.one(), os.access
     kept = files.read(os.path.join(world.home.vectors, os.listdir(world.home.vectors)[0]))
     with monkeypatch.context() as patch:  # root may read anything

@@ -2,12 +2,14 @@
 hits."""
 
 import json
+import re
 import time
 
 import pytest
 from hostile import texts
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from plainmind.formats import words as grammar
 from plainmind.formats.evidence import Scope
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import tokens
@@ -31,6 +33,7 @@ contents = st.one_of(words, texts)
     terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])),
     most=st.integers(1, 80),
 )
+@example("~~~~\n![[picture.png]]!\\[!\\[\\u202800\U000200000", [], 9)  # an ideograph that is rare
 def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms, most):
     part = inject.excerpt(content, terms, most)
     line = " ".join("".join(map(inject.visible, content)).split())
@@ -52,7 +55,8 @@ def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms
     if not after:
         assert line.endswith(said)
     # whole words, unless one word alone is too long, or there are no spaces between them
-    if " " in said and "日" not in line:
+    spaced = [match.span() for match in re.finditer(r"\S+", line)]
+    if " " in said and grammar.pieces(line, len(line)) == spaced:
         assert f" {said} " in f" {line} "
 
 
@@ -99,6 +103,7 @@ scripts = st.sampled_from(
     most=st.integers(1, 300),
     terms=st.lists(st.sampled_from(["pm2", "hang"])),
 )
+@example([("pm2", True), *[('"\\', True)] * 2, ('"\\' * 3, False)], 178, 2, [])
 def test_a_block_never_exceeds_its_budget(said, budget, most, terms):
     hits = [hit(n, *each) for n, each in enumerate(said, 1)]
     fitted = inject.fit(hits, terms, budget, most)
@@ -123,7 +128,7 @@ def test_a_block_never_exceeds_its_budget(said, budget, most, terms):
     # pins have more than half only of what nobody else wants
     others = [h for h, _ in fitted.dropped if not h.pick.pinned and h not in empty]
     others += [m.hit for m in fitted.shown if not m.hit.pick.pinned and m.truncated]
-    others = [h for h in others if len(h.content) <= 4 * most]  # for want of room
+    others = [h for h in others if len(printed(h.content)) - 2 <= 4 * most]  # for want of room
     of_pins = [m.entry() for m in fitted.shown if m.hit.pick.pinned]
     if others:
         assert len(printed(of_pins)) <= 2 * budget

@@ -88,10 +88,10 @@ def _take_in(
     with index.writing():
         for path in gone:
             _forget(index, path, removal, "gone")
-        if folders is not None:
-            removal.keep_look(gone, folders)
         whole = folders is not None
         _take_in_some(index, paths, done, len(paths), removal, again, whole=whole)
+        if folders is not None:
+            removal.keep_look(gone, folders)
         _take_in_pins(index)
         index.put_setting("journal", position)
         removal.settle()

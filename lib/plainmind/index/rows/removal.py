@@ -69,11 +69,13 @@ class Removal:
 
     def keep_look(self, gone: Sequence[str], folders: Mapping[str, int]) -> None:
         """Remember the last windows that somebody took away, and that are not back; and the folders
-        that were listed."""
+        that were listed, but for those of windows that could not be read: nothing tells in a folder
+        that they can be again."""
         index, before = self._index, self._index.setting("gone") or []
         away = [path for path in before if not os.path.exists(index.home.path(path))]
         index.put_setting("gone", [*away, *gone][-AWAY:])
-        index.put_setting("folders", dict(folders))
+        closed = set(map(os.path.dirname, self._unreadable))
+        index.put_setting("folders", {one: folders[one] * (one not in closed) for one in folders})
 
     def settle(self) -> None:
         """Remember what is to be taken out of `vectors/`, and tell the texts."""
