@@ -268,11 +268,13 @@ def is_given(*options: str) -> bool:
     return bool({*options, "--help", "--version"} & set(sys.argv[1:]))
 
 
-def run(main: click.Command, *, host: bool = False) -> NoReturn:
+def run(main: click.Command, *, host: bool = False, stays: bool = False) -> NoReturn:
     """Run a command and end the process: the one place where failures become exit codes. `host`:
-    another program goes on from here, whatever happens: then that is 0."""
+    another program goes on from here, whatever happens: then that is 0. `stays`: for long, so that
+    garbage would pile up."""
     code = BUG
-    collector.relax()
+    if not stays:
+        collector.relax()
     try:
         stream.fill()
         code = _outcome(main)

@@ -78,6 +78,17 @@ def test_how_a_command_ends(run, body, code, said):
     assert run(body) == (code, "", said)
 
 
+@pytest.mark.parametrize("stays", [False, True])
+def test_what_stays_looks_for_garbage(stays):
+    """A mem-mcp of which much was asked had 8 MB more: a command that ends has none to look for."""
+    script = f"{HEAD}    import gc; print(gc.get_threshold()[0])\ncli.run(main, stays={stays})\n"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert (int(ended.stdout) < 10_000) == stays
+    pages = {name: os.path.join(ROOT, "bin", name) for name in os.listdir(f"{ROOT}/bin")}
+    staying = {name for name, page in pages.items() if "stays=True" in open(page).read()}
+    assert staying == {"discord-relay", "mem-mcp", "work-board"}
+
+
 def test_an_empty_value_is_as_good_as_none(tmp_path):
     """As a script's empty variable gives it."""
     env = {"PATH": os.environ["PATH"], "MIND_HOME": str(tmp_path), "MIND_NOW": TIME}
