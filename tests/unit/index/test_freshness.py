@@ -279,7 +279,7 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         with stores.opened(home) as index:
             assert index.evidence(Question(()), Scope()).totals.events == 2001
         assert [path for path in touched if "/logs" in path] == []
-        assert len(touched) < 20
+        assert len(touched) < 30  # the folder of the index is locked for each look into it
     # one more event: one window is read
     ref = log.append("test/7", [EventDraft(NOW, "user", "one more", {})], NOW)[0].ref
     with touching(monkeypatch) as touched:
