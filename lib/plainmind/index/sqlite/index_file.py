@@ -19,7 +19,7 @@ from ..rows.store import Store
 BUSY = 60.0
 
 
-class Connection(sqlite3.Connection):
+class FileConnection(sqlite3.Connection):
     """A connection that takes up its file only while that is in its place.
 
     SQLite finds a journal by its name. Of a file that was deleted it would take the journal of the
@@ -37,29 +37,29 @@ class Connection(sqlite3.Connection):
             return super().execute(sql, parameters)
 
 
-def connect(address: str) -> Connection:
+def connect(address: str) -> FileConnection:
     return sqlite3.connect(
         address,
         uri=True,
         timeout=BUSY,
         isolation_level=None,
         check_same_thread=False,
-        factory=Connection,
+        factory=FileConnection,
     )
 
 
 def keep_files(folder: str) -> AbstractContextManager[None]:
-    """Nobody of us takes away or replaces a file of the index in this folder meanwhile. One that may
-    not be looked into cannot be locked, and nothing is replaced in it."""
+    """Nobody of us takes away or replaces a file of the index in this folder meanwhile. A folder
+    that may not be looked into cannot be locked, and nothing is replaced in it."""
     return files.lock(folder, shared=True) if os.access(folder, os.R_OK) else nullcontext()
 
 
 class IndexFile(Store):
     """An open index file."""
 
-    db: Connection
+    db: FileConnection
 
-    def __init__(self, home: Home, db: Connection, inode: int, *, fts5: bool, writable: bool):
+    def __init__(self, home: Home, db: FileConnection, inode: int, *, fts5: bool, writable: bool):
         super().__init__(home)
         self.db, self.fts5, self.writable = db, fts5, writable
         # its bytes: Python would take them for UTF-8, whatever names are in here
