@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import dropwhile, takewhile
 from math import ceil, exp, log
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -34,6 +35,9 @@ pytestmark = pytest.mark.usefixtures("unsynced", "engine", "small")
 
 ran: Counter = Counter()
 EXACT = 12  # digits: what is equal in exact arithmetic is a tie
+#: stores on a server, each of which takes it a third of a second, and ranking is not the engine's.
+#: Of faults in what its engine answers, the last was found by the 102nd
+ON_SERVER = 300
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +395,11 @@ def folder(tmp_path_factory):
 @example(shape=Shape(4, 1, 1, 8, 0.9, 1))  # one event, of stop words alone
 @example(shape=Shape(151, 52, 3, 16, 0.5, 9))  # 500 words, and "of 2026" among them
 @given(shape=shapes)
-def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, shape):
+def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, engine, shape):
+    if not isinstance(engine, ModuleType):
+        ran["on a server"] += 1
+        if ran["on a server"] > ON_SERVER:
+            return
     ran["stores"] += 1
     home = Home(str(folder / str(ran["stores"])))
     refs = stores.fill(home, shape)
