@@ -87,6 +87,7 @@ class IndexFile(Store):
     def close(self) -> None:
         self.moved = not self.is_in_place()  # its number may be another's from here on
         self.db.close()
+        self.db.index = None  # a circle would wait for the collector
         if self._pretence:
             self._pretence.close()
 
