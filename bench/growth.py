@@ -2,15 +2,14 @@
 
 CPU as multiples of the interpreter's floor in the same rounds, the peak of memory without mapped
 files, and the exponent between the smallest and the largest home. Homes are made by
-bench/homes.py where they are not there; they are read, and nothing is written into them but what
-a command keeps in index/. The exponent is that of CPU above the floor: 0 is flat, 1 grows as the
-home does. The peak is of RssAnon, looked at every millisecond of one more run. With --account each
-command is run once more in a process that tells CPU by step, statements and rows of the index
-(bench/account.py), and how many modules it imports.
+bench/homes.py where they are not there; what is run of each command is in bench/steps.py. The
+exponent is that of CPU above the floor: 0 is flat, 1 grows as the home does. The peak is of
+RssAnon, looked at every millisecond of one more run. With --account each command is run once more
+in a process that tells CPU by step, statements and rows of the index (bench/account.py), and how
+many modules it imports. --only takes names of steps, with ';' between them.
 """
 
 import argparse
-import glob
 import json
 import math
 import os
@@ -18,85 +17,76 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
+
+import steps
+from steps import Step
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-BIN, PYTHON = os.path.join(ROOT, "bin"), os.path.join(ROOT, ".venv", "bin", "python")
+PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 FLOOR = [PYTHON, "-I", "-c", "import click"]
-QUESTION = "what should the crew do about the antenna"
-STRANGE = "what was the first sign of trouble with the oxygen tank"  # nothing answers it
 
 
-def commands(path: str = "") -> dict[str, tuple[list[str], dict[str, str]]]:
-    """Name -> command, and its environment, for the home at a path."""
-    recall = [f"{BIN}/mem-recall"]
-    turn = [f"{BIN}/agent-turn", "--dry-run", "--context", "discord-channel/c3", QUESTION]
-    long = " ".join(word for row in _demo()[1500:1600] for word in row.split())
-    return {
-        "hybrid": ([*recall, QUESTION], {}),
-        "hybrid, nothing found": ([*recall, STRANGE], {}),
-        "one common word": ([*recall, "time"], {}),
-        "the most common word": ([*recall, "okay"], {}),
-        "500 words": ([*recall, " ".join(long.split()[:500])], {}),
-        "lexical": ([*recall, "--lexical", QUESTION], {}),
-        "lexical, a common word": ([*recall, "--lexical", "okay"], {}),
-        "cosine": ([*recall, QUESTION], {"MIND_RECALL_SIM": "cosine"}),
-        "agent-turn --dry-run": (turn, {}),
-        "mem-show": ([f"{BIN}/mem-show", f"{_middle_window(path)}:3"], {}),
-        "mem-log": ([f"{BIN}/mem-log"], {}),
-        "mem-log -n 20": ([f"{BIN}/mem-log", "-n", "20"], {}),
-        "mem-pin --list": ([f"{BIN}/mem-pin", "--list"], {}),
-    }
+class Cost(NamedTuple):
+    """CPU ms of a step, and of the floor in the same rounds; peak MiB."""
+
+    cpu: float
+    floor: float
+    peak: float
+
+    @property
+    def floors(self) -> float:
+        return self.cpu / self.floor
 
 
-def _middle_window(path: str) -> str:
-    """Relative to the home at a path."""
-    found = sorted(glob.glob("logs/*/*/*.md", root_dir=path)) if path else []
-    return found[len(found) // 2] if found else ""
-
-
-def _demo() -> list[str]:
-    from speed import apollo
-
-    return [row["content"] for row in apollo()]
-
-
-def measure(path: str, names: list[str], rounds: int) -> dict[str, tuple[float, float, float]]:
-    """Name -> CPU ms, the floor's in the same rounds, peak MiB; medians, after one round more."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
-    env["MIND_HOME"] = path
-    known = {name: (command, {**env, **more}) for name, (command, more) in commands(path).items()}
+def measure(path: str, known: dict[str, Step], rounds: int) -> dict[str, Cost]:
+    """Medians of each step, after one round more, which is not counted; of one round the first."""
     floors: list[float] = []
-    rows: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds + 1):
-        floor = _run(FLOOR, env)
-        costs = {name: _run(*known[name]) for name in names}
-        if number:
+    rows: dict[str, list[float]] = {name: [] for name in known}
+    for number in range(rounds + 1 if rounds > 1 else 1):
+        floor = run(Step(FLOOR), path)
+        costs = {name: run(step, path) for name, step in known.items()}
+        if number or rounds == 1:
             floors.append(floor)
             for name, cost in costs.items():
                 rows[name].append(cost)
     middle = rounds // 2
     floor = sorted(floors)[middle]
-    return {name: (sorted(of)[middle], floor, _peak(*known[name])) for name, of in rows.items()}
+    peak = lambda name: _peak(known[name], path) if rounds > 1 else 0
+    return {name: Cost(sorted(of)[middle], floor, peak(name)) for name, of in rows.items()}
 
 
-def _run(command: list[str], env: dict[str, str]) -> float:
+def _env(step: Step, path: str) -> dict[str, str]:
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
+    return {**plain, **step.env, "MIND_HOME": path}
+
+
+def _start(step: Step, path: str, **more) -> subprocess.Popen:
+    if step.before:
+        step.before()
+    with tempfile.TemporaryFile() as given:
+        given.write(step.stdin().encode())
+        given.seek(0)
+        null, env = subprocess.DEVNULL, _env(step, path)
+        return subprocess.Popen(step.command, env=env, stdin=given, stdout=null, **more)
+
+
+def run(step: Step, path: str) -> float:
     """Its CPU, ms."""
-    null = subprocess.DEVNULL
-    process = subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=subprocess.PIPE)
+    process = _start(step, path, stderr=subprocess.PIPE)
     assert process.stderr
     told = process.stderr.read().decode()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
-        sys.exit(f"{command}: {told}")
+        sys.exit(f"{step.command}: {told}")
     return 1000 * (used.ru_utime + used.ru_stime)
 
 
-def _peak(command: list[str], env: dict[str, str]) -> float:
+def _peak(step: Step, path: str) -> float:
     """The most RssAnon, MiB; 0 where no /proc tells."""
-    null, most = subprocess.DEVNULL, 0
-    process = subprocess.Popen(command, env=env, stdin=null, stdout=null, stderr=null)
+    process, most = _start(step, path, stderr=subprocess.DEVNULL), 0
     while process.poll() is None:
         try:
             with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
@@ -108,24 +98,26 @@ def _peak(command: list[str], env: dict[str, str]) -> float:
     return most / 1024
 
 
-def account(path: str, names: list[str]) -> None:
+def account(path: str, known: dict[str, Step]) -> None:
     """Print what each command does, step by step."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "account")
-        for name in names:
-            command, more = commands(path)[name]
-            how = [PYTHON, "-P", os.path.join(HERE, "account.py"), out, *command]
-            env_of = {**env, **more, "MIND_HOME": path}
-            subprocess.run(how, env=env_of, stdout=subprocess.DEVNULL, check=False)
+        for name, step in known.items():
+            if step.before:
+                step.before()
+            told, given = subprocess.DEVNULL, step.stdin().encode()
+            how, env = [PYTHON, "-P", os.path.join(HERE, "account.py"), out], _env(step, path)
+            subprocess.run([*how, *step.command], env=env, input=given, stdout=told, check=False)
             with open(out, encoding="utf-8") as file:
                 found = json.load(file)
-            how = [PYTHON, "-X", "importtime", "-P", *command]
-            told = subprocess.run(how, env=env_of, capture_output=True, check=False).stderr
-            modules = told.count(b"import time:") - 1
+            how, given = [PYTHON, "-X", "importtime", "-P"], step.stdin().encode()
+            done = subprocess.run(
+                [*how, *step.command], env=env, input=given, capture_output=True, check=False
+            )
+            modules = done.stderr.count(b"import time:") - 1
             steps = ", ".join(f"{step} {ms:.0f}" for step, ms in found["steps"].items())
             print(
-                f"  {name:24} {found['cpu']:.0f} ms: {steps}; {found['statements']} statements, "
+                f"  {name:26} {found['cpu']:.0f} ms: {steps}; {found['statements']} statements, "
                 f"{found['rows']} rows, {modules} modules"
             )
 
@@ -133,6 +125,7 @@ def account(path: str, names: list[str]) -> None:
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--homes", metavar="FOLDER", help="how commands grow with homes in it")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="turns of each home")
+    parser.add_argument("--vaults", default="2000,10000,50000", help="pages of each home of pages")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="", help="these commands of all that grow")
     parser.add_argument("--account", action="store_true", help="what each of them does")
@@ -141,20 +134,43 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def grow(given: argparse.Namespace) -> None:
     import homes
 
-    names = [name for name in commands() if name in given.only.split(",") or not given.only]
-    sizes, found = [int(size) for size in given.sizes.split(",")], {}
-    for size in sizes:
-        path = homes.make(given.homes, size)
-        found[size] = measure(path, names, given.rounds)
-        print(f"{size} turns, floor {next(iter(found[size].values()))[1]:.0f} ms", flush=True)
-        for name, (cpu, floor, peak) in found[size].items():
-            print(f"  {name:24} {cpu:6.0f} ms CPU {cpu / floor:6.2f} x floor {peak:5.0f} MiB")
-        if given.account:
-            account(path, names)
-    if len(sizes) > 1:
-        first, last = min(sizes), max(sizes)
-        print(f"exponents of CPU above the floor, {first} to {last} turns")
-        for name in names:
-            costs = [found[size][name] for size in (first, last)]
-            over = [max(cpu / floor - 1, 0.01) for cpu, floor, _ in costs]
-            print(f"  {name:24} {math.log(over[1] / over[0]) / math.log(last / first):5.2f}")
+    for what, made, listed, known in (
+        ("turns", homes.make, given.sizes, steps.of_turns),
+        ("turns, what may grow", homes.make, given.sizes, steps.that_may_grow),
+        ("pages", homes.make_pages, given.vaults, steps.of_pages),
+    ):
+        names = [name for name in known() if name in given.only.split(";") or not given.only]
+        sizes, found = [int(size) for size in listed.split(",") if size], {}
+        for size in sizes if names else ():
+            path = made(given.homes, size)
+            chosen = {name: step for name, step in known(path).items() if name in names}
+            rounds = given.rounds if known is not steps.that_may_grow else 1
+            found[size] = measure(path, chosen, rounds)
+            floor = next(iter(found[size].values())).floor
+            print(f"{size} {what}, floor {floor:.0f} ms", flush=True)
+            for name, cost in found[size].items():
+                print(
+                    f"  {name:26} {cost.cpu:6.0f} ms CPU {cost.floors:7.2f} x floor "
+                    f"{cost.cpu - cost.floor:+6.0f} ms {cost.peak:5.0f} MiB"
+                )
+            if what == "turns":
+                _tell_bytes(path, size)
+            if given.account:
+                account(path, chosen)
+        if len(found) > 1:
+            _tell_exponents(what, found)
+
+
+def _tell_exponents(what: str, found: dict[int, dict[str, Cost]]) -> None:
+    first, last = min(found), max(found)
+    print(f"exponents of CPU above the floor, {first} to {last} {what}")
+    for name in found[first]:
+        over = [max(found[size][name].floors - 1, 0.01) for size in (first, last)]
+        print(f"  {name:26} {math.log(over[1] / over[0]) / math.log(last / first):5.2f}")
+
+
+def _tell_bytes(path: str, turns: int) -> None:
+    from speed import size_of
+
+    index, vectors, logs = (size_of(path, part) / turns for part in ("index", "vectors", "logs"))
+    print(f"  bytes a turn: index {index:,.0f}, vectors/ {vectors:,.0f}, log {logs:,.0f}")

@@ -49,6 +49,29 @@ def make(folder: str, turns: int) -> str:
     return path
 
 
+def make_pages(folder: str, count: int) -> str:
+    """The path of a home with so many pages of some 150 words, with links and triples, and no
+    vectors; made if it is not there. Its index is made by who asks first."""
+    path = os.path.join(folder, f"pages-{count}")
+    if os.path.exists(os.path.join(path, "made")):
+        return path
+    said = [text for _, _, text in _turns(8 * count)]
+    os.makedirs(os.path.join(path, "knowledge"), exist_ok=True)
+    for number in range(count):
+        body = "\n\n".join(said[8 * number : 8 * number + 8])
+        head = (
+            f"date: 2026-01-{number % 28 + 1:02d}\ntype: project\ntier: L2\ntriples:\n"
+            f"- [e{number}, follows, e{number // 2}]\n"
+        )
+        name = os.path.join(path, "knowledge", f"page-{number:05d}.md")
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(
+                f"---\n{head}---\n\n# Page {number}\n\n{body}\n\nSee [[page-{number // 2:05d}]].\n"
+            )
+    open(os.path.join(path, "made"), "w").close()
+    return path
+
+
 def _write(home, turns: int) -> None:
     from plainmind.formats.log import event as grammar
     from plainmind.ground import clock

@@ -1,7 +1,8 @@
 """Speed of whole processes against the interpreter's own floor, measured in the same run.
 
     .venv/bin/python bench/speed.py [--turns apollo,1000,10000] [--pages N] [--embed N]
-        [--homes FOLDER [--sizes 10000,100000,1000000] [--rounds N] [--only NAME,...] [--account]]
+        [--homes FOLDER [--sizes 10000,100000,1000000] [--rounds N] [--vaults 2000,10000,50000]
+        [--only "NAME;..."] [--account]]
 
 CPU is user + system time of a finished process, start-up included; the floor is the same
 interpreter importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other
@@ -293,10 +294,10 @@ def measure(name: str, floor: Cost) -> None:
                 )
                 if tool:
                     line(f"agent-turn with a command, sandbox {rung}", tool, floor)
-        index, vectors = (_size(home, part) / count for part in ("index", "vectors"))
+        index, vectors = (size_of(home, part) / count for part in ("index", "vectors"))
         print(
             f"{'':44} bytes a turn: index {index:,.0f}, vectors/ {vectors:,.0f}, "
-            f"log {_size(home, 'logs') / count:,.0f}\n"
+            f"log {size_of(home, 'logs') / count:,.0f}\n"
         )
 
 
@@ -412,7 +413,7 @@ def one_more(env: dict) -> Callable[[], None]:
     return append
 
 
-def _size(home: str, part: str) -> int:
+def size_of(home: str, part: str) -> int:
     """Bytes of all files there."""
     return sum(
         os.path.getsize(os.path.join(folder, name))
