@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from operator import mul
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from .log.event import ROLES
+from .log.roles import ROLES
 from .words import Words
 
 if TYPE_CHECKING:

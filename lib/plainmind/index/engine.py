@@ -3,7 +3,7 @@
 An index is made from the files of a home, and is never the only place of anything. Freshness is its
 own affair: an answer has all that was acknowledged before the index was opened, and what is not
 asked for is not looked at. An engine is a module like `index.sqlite.opening`; files become records
-in `index.reading` and `index.page_reading`.
+in `index.window_reading` and `index.page_reading`.
 """
 
 from array import array
@@ -12,19 +12,19 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from ..formats.evidence import (
-    Equal,
-    Evidence,
-    IndexedEvent,
-    PageEvidence,
-    PageText,
-    Question,
-    Scope,
-)
 from ..ground import tokens
 from ..ground.paths import Home
 
 if TYPE_CHECKING:
+    from ..formats.evidence import (
+        Equal,
+        Evidence,
+        IndexedEvent,
+        PageEvidence,
+        PageText,
+        Question,
+        Scope,
+    )
     from .graph import Graph
 
 
@@ -140,10 +140,10 @@ class Index(Protocol):
     def model(self) -> str:
         """The model whose vectors answer; '' when there is none."""
 
-    def evidence(self, question: Question, scope: Scope) -> Evidence:
+    def evidence(self, question: "Question", scope: "Scope") -> "Evidence":
         """What is known of events for a question, as far as it is asked for."""
 
-    def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
+    def events(self, ids: Iterable[int]) -> "dict[int, IndexedEvent]": ...
 
     def find(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """(path, line) -> the event that begins there, of those that there are."""
@@ -155,25 +155,25 @@ class Index(Protocol):
         """Whether one of these events does not stand in its file as it was read. Then all windows
         are looked at, and the index says what they say now: ask it again."""
 
-    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[Equal]]:
+    def equals(self, ids: Iterable[int]) -> "Mapping[int, Sequence[Equal]]":
         """Of these events, and all that have the text of one, those that have it: one list for all
         of them."""
 
     def vectors(self, model: str, ids: Sequence[int]) -> dict[int, Sequence[float]]:
         """The vectors of these events, as far as there are any."""
 
-    def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
+    def pages(self, question: "Question") -> "AbstractContextManager[PageEvidence]":
         """What is known of every page; `page_texts` inside answers as of the same moment."""
 
-    def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]: ...
+    def page_texts(self, ids: Iterable[int]) -> "dict[int, PageText]": ...
 
     def talk(self, first: int, last: int) -> list[Talk]:
         """What was said from one instant to another, the context with the last word first."""
 
     # --- the graph, near-duplicates
 
-    def graph(self) -> "Graph":
-        """All that the pages' heads state."""
+    def graph(self, subject: str = "", object: str = "") -> "Graph":
+        """All that the pages' heads state; with names, what they state of these alone."""
 
     def remake_graph(self) -> None:
         """Make the graph again from the pages' files."""

@@ -43,10 +43,10 @@ class Span(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """All that pages state, by subject, predicate and object."""
+    """What pages state, by subject, predicate and object."""
 
     facts: Sequence[tuple[int, Fact, str]]  # page, fact, predicate as the page has it
-    spans: Mapping[int, Span]  # by page, in the order of their paths
+    spans: Mapping[int, Span]  # by page, of these facts; where pages are replaced, of all by path
     replacing: Sequence[tuple[int, LinkKey]]  # page -> a page that it supersedes
     aliases: Sequence[tuple[str, str]] = ()  # another name of a page, compared alike, and its path
 
@@ -77,13 +77,15 @@ def _holding(graph: Graph, today: datetime.date, as_of: datetime.date | None) ->
     """Ids of the pages that hold on the day."""
     day = (as_of or today).isoformat()
     starts: dict[int, str] = {}
-    by_path = {span.path: page for page, span in graph.spans.items()}
-    links = LinkTable(((span.link, span.path) for span in graph.spans.values()), graph.aliases)
     holding = set()
     for page, span in graph.spans.items():
         starts[page] = span.valid_from or (span.date if as_of else "")
         if starts[page] <= day and (not span.valid_to or day <= span.valid_to):
             holding.add(page)
+    if not graph.replacing:
+        return holding
+    by_path = {span.path: page for page, span in graph.spans.items()}
+    links = LinkTable(((span.link, span.path) for span in graph.spans.values()), graph.aliases)
     replacing: dict[int, set[int]] = {}
     for page, target in graph.replacing:
         old = by_path.get(links.find(target, graph.spans[page].path))

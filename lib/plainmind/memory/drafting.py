@@ -10,7 +10,7 @@ from ..formats.log import injected_blocks
 from ..formats.normal_form import to_form
 from ..formats.page import page, page_keys, triple
 from ..formats.page.triple import Triple
-from ..ground import masks, when
+from ..ground import masks
 from ..ground.errors import BadData, NoInput
 from ..truth.pages import page_files
 from . import Memory
@@ -48,6 +48,8 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if key in ("date", "valid_from", "valid_to"):
             text = _text(key, value)
+            from ..ground import when  # its patterns take a millisecond to compile
+
             made[key] = when.read_day(text, memory.now()) if text else None
             tell(key, value, made[key] or "")
             if key == "date" and not made[key]:

@@ -61,7 +61,9 @@ def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[grap
     today = to_day(memory.now())
     for index in memory.opened():
         with index:
-            return list(graph.matching(index.graph(), asked, today, as_of))
+            names = (*("" if text == graph.ANYTHING else text for text in asked), "", "", "")
+            known = index.graph(names[0], names[2])
+            return list(graph.matching(known, asked, today, as_of))
     return []
 
 

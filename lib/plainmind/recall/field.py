@@ -22,7 +22,7 @@ from ..formats.evidence import (
     Scope,
     dot,
 )
-from ..formats.log.event import ROLES
+from ..formats.log.roles import ROLES
 from . import relevance
 from .candidates import Candidates
 from .rank import Weights, recency

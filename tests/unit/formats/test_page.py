@@ -4,6 +4,7 @@ links and pictures.
 
 import itertools
 import re
+import sys
 import time
 from datetime import date
 
@@ -475,6 +476,37 @@ def test_what_is_composed_two_readers_read_back(fields, body):
     assert second.metadata == {key: plain(value) for key, value in kept.items()}
     # the second reader takes the ends of lines for one another
     assert re.sub("\r+\n", "\n", second.content).strip() == re.sub("\r+\n", "\n", body).strip()
+
+
+bare = st.one_of(
+    st.from_regex(r"[A-Za-z][A-Za-z0-9/._ -]{0,12}", fullmatch=True),
+    st.sampled_from("y No on null nan inf e1 x- a.b a:b 1e3 ~ TRUE true1 a,b".split()),
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"date": st.dates(), "type": st.sampled_from(page.TYPES)},
+        optional={
+            "tags": st.lists(bare, min_size=1, max_size=4), "source": bare,
+            "triples": st.lists(st.tuples(bare, bare, bare), min_size=1, max_size=3),
+            "valid_from": st.dates().map(str), "mine": bare,
+        },
+    ),
+    st.sampled_from(["", "x", "\n\n# A\n\nb\n\n", "  x  ", "\tx"]),
+)  # fmt: skip
+def test_a_head_is_written_as_the_dumper_writes_it(fields, body):
+    made = page_edit.compose(fields, body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_edit, "_render_bare", lambda kept: None)
+        assert page_edit.compose(fields, body) == made
+
+
+def test_the_head_of_most_pages_needs_no_dumper(monkeypatch):
+    monkeypatch.setitem(sys.modules, "frontmatter", None)
+    fields = {"date": date(2026, 1, 30), "type": "project", "tier": "L2", "tags": ["a b", "c"]}
+    fields["triples"] = [("alice", "owns", "auth-service")]
+    assert page_edit.compose(fields, "x").startswith(b"---\ndate: 2026-01-30\ntype: project\n")
 
 
 @pytest.mark.parametrize("half", ["\ud800", "a\udcff", "\udfff\ud800"], ids=ascii)

@@ -6,7 +6,7 @@ import pytest
 from plainmind.ground import files
 from plainmind.ground.errors import BadData, Misconfigured, NoInput, NotPermitted
 from plainmind.ground.paths import Home, check_contexts, is_within
-from plainmind.index import reading
+from plainmind.index import window_reading
 from plainmind.truth.log import overview, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 
@@ -108,7 +108,7 @@ def test_a_window_that_is_no_file(home, kind, what):
                 read(path)
         with pytest.raises(NoInput, match="not a window, but a pipe"):
             reader.read_window(home, "logs/cli/x/20210101T000000Z.md")
-        assert reading.window(home, "logs/cli/x/20210101T000000Z.md", None) is None
+        assert window_reading.window(home, "logs/cli/x/20210101T000000Z.md", None) is None
     odd = {f.path[-19:] for f in verify.verify_windows(home, []) if "not a file" in f.message}
     assert odd == (set() if kind == "link" else {"20210101T000000Z.md", "20190101T000000Z.md"})
     list(overview.list_contexts(home, None))

@@ -7,7 +7,7 @@ import signal
 import pytest
 from plainmind.formats.log import event as grammar
 from plainmind.ground import clock, file_states, files
-from plainmind.index import reading
+from plainmind.index import reading, window_reading
 from plainmind.index.rows import events
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -38,9 +38,9 @@ def windows(home, monkeypatch) -> list[str]:
 def read(monkeypatch) -> list[str]:
     """The windows that are read."""
     paths: list[str] = []
-    window = reading.window
+    window = window_reading.window
     note = lambda home, path, known, **how: paths.append(path) or window(home, path, known, **how)
-    monkeypatch.setattr(reading, "window", note)
+    monkeypatch.setattr(window_reading, "window", note)
     return paths
 
 
@@ -89,12 +89,12 @@ def test_a_window_that_another_process_took_in_meanwhile_is_not_read_twice(home,
     with stores.opened(home) as index:
         writing, times = index.writing, []
 
-        def wait_for_other():
+        def wait_for_other(*wait, **how):
             times.append(1)
             if len(times) == 2:  # between two portions
                 with stores.opened(home) as other:
                     other.model()
-            return writing()
+            return writing(*wait, **how)
 
         index.writing = wait_for_other
         index.model()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.evidence import Question, Scope
 from plainmind.formats.log import event as events
+from plainmind.formats.log.roles import ROLES
 from plainmind.ground import clock, file_states, files
 from plainmind.ground.paths import Home
 from plainmind.index import embedding
@@ -52,7 +53,7 @@ class World:
         for _ in range(count):
             self.now += self.rnd.choice([1000, 60_000, 2 * stores.HOUR])
             self.said.append(stores.a_content(self.rnd, self.said))
-            role, author = self.rnd.choice(events.ROLES), self.rnd.choice(stores.AUTHORS)
+            role, author = self.rnd.choice(ROLES), self.rnd.choice(stores.AUTHORS)
             made.append(EventDraft(self.now, role, self.said[-1], {"author": author}))
         return made
 

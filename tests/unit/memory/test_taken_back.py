@@ -16,7 +16,7 @@ from plainmind.formats.evidence import Scope
 from plainmind.ground import clock, file_states, files
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
-from plainmind.index import cache, reading, vector_bytes, vector_records
+from plainmind.index import cache, reading, vector_bytes, vector_records, window_reading
 from plainmind.index.rows.removal import Removal
 from plainmind.index.rows.store import Store
 from plainmind.index.sqlite import opening
@@ -536,7 +536,7 @@ CONTROLS = {
         [W.recall, W.edit_and_append, W.edit_and_append, W.recall, W.remember],
     ),
     "windows are read as a whole": (
-        [(reading, "window", lambda *a, whole=False, real=reading.window: real(*a))],
+        [(window_reading, "window", lambda *a, whole=False, real=window_reading.window: real(*a))],
         [W.edit_and_append, W.edit_and_append, W.edit_and_append],
     ),
     "the time of change": (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...formats.evidence import Scope
-from ...formats.log.event import ROLES
+from ...formats.log.roles import ROLES
 from ...ground.errors import Usage
 from ...ground.paths import check_contexts
 from ...memory import Memory, moments

@@ -33,8 +33,8 @@ from typing import Any, NamedTuple
 from ...ground import clock
 from ...ground.digests import sha256
 from ...ground.errors import BadData
+from .roles import ROLES
 
-ROLES = ("user", "agent", "tool", "system")
 FORGOT = "forgot"  # in the meta of a record of formats.log.forgotten, and of nothing else
 
 # controls, line ends, bidi marks, what has no width, surrogates; '![', which a viewer would fetch

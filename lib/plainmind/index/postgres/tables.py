@@ -84,6 +84,9 @@ class ServerTables(Store):
         if not self._holds:
             self.db.execute("COMMIT")
 
+    def note_setting(self, name: str, value: Any) -> None:
+        """Nothing: to take the lock would make others wait."""
+
     @contextmanager
     def reading(self, *, on: bool = False) -> Iterator[ServerConnection]:
         """Several questions that are answered as of one moment; with `on`, those that come later,

@@ -4,6 +4,8 @@ what engines do each in its own way.
 Refuses to know what the rows mean, and what an index answers (index.rows.store).
 """
 
+from __future__ import annotations
+
 import json
 import zlib
 from abc import ABC, abstractmethod
@@ -12,11 +14,11 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...formats.evidence import Posting
-from ...formats.words import Words
 from ...ground.paths import Home
 
 if TYPE_CHECKING:
+    from ...formats.evidence import Posting
+    from ...formats.words import Words
     from ..engine import Removed
 
 VERSION = 18  # of the schema and of everything rows are computed with: tokens, stems, episodes
@@ -120,7 +122,7 @@ class EventScan(Protocol):
     def of_spans(self, spans: Sequence[tuple[int, int]]) -> Iterator[list[float | None]]:
         """The same of many: (first, count)."""
 
-    def along(self, vector: Sequence[float]) -> "EventScan":
+    def along(self, vector: Sequence[float]) -> EventScan:
         """The same of another vector of length 1."""
 
     def near(self, cosine: float) -> list[tuple[float, int]]:
@@ -204,6 +206,11 @@ class IndexDatabase(ABC):
     @abstractmethod
     def writing(self) -> AbstractContextManager[SqlConnection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""
+
+    @abstractmethod
+    def note_setting(self, name: str, value: Any) -> None:
+        """Keep what spares the next one a look, unless that could keep anybody waiting. An engine
+        need not."""
 
     @abstractmethod
     def reading(self, *, on: bool = False) -> AbstractContextManager[SqlConnection]:

@@ -4,6 +4,8 @@ The only place that knows what an event's id is made of: the number of its windo
 there.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from array import array
@@ -11,15 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from ...formats import equality
-from ...formats import words as grammar
-from ...formats.evidence import COLUMNS, Episode, Equal, IndexedEvent, Totals
 from ...ground import regular
 from .. import reading
-from . import word_counts
 from .database import Damaged, IndexDatabase, SqlConnection, check, checksum, upsert
 
 if TYPE_CHECKING:
+    from ...formats.evidence import Episode, Equal, IndexedEvent, Totals
+    from ...formats.words import Words
+    from ..window_reading import NewEvent, WindowState
     from .removal import Removal
 
 AT_ONCE = 400  # events whose equals are looked up by one statement
@@ -104,7 +105,7 @@ def _take_in_some(
     paths: Sequence[str],
     start: int,
     end: int,
-    removal: "Removal",
+    removal: Removal,
     again: AbstractSet[str] = frozenset(),
     *,
     whole: bool = True,
@@ -129,17 +130,19 @@ def take_in_again(index: IndexDatabase, paths: Sequence[str]) -> None:
 def _take_in_window(
     index: IndexDatabase,
     path: str,
-    removal: "Removal | None" = None,
+    removal: Removal | None = None,
     *,
     whole: bool = True,
     again: bool = False,
 ) -> None:
     """Take in the new events of a window. `again`: though its file seems to be as it was."""
+    from .. import window_reading
+
     row = index.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
-    known = reading.WindowState(*row[1:]) if row else None
+    known = window_reading.WindowState(*row[1:]) if row else None
     if known and not again and _is_as_read(index.home.path(path), known):
         return None  # another process was faster
-    read = reading.window(index.home, path, known, whole=whole)
+    read = window_reading.window(index.home, path, known, whole=whole)
     if read is None:
         if (there := regular.is_unreadable(index.home.path(path))) and removal:
             removal.note_unreadable(path)
@@ -164,7 +167,7 @@ def _take_in_window(
         _add(index, window, before, read.events)
 
 
-def _is_as_read(path: str, known: reading.WindowState) -> bool:
+def _is_as_read(path: str, known: WindowState) -> bool:
     """Whether a window's file has the times that it had when all of it was read."""
     try:
         at = os.stat(path)
@@ -173,9 +176,15 @@ def _is_as_read(path: str, known: reading.WindowState) -> bool:
     return known.changed > 0 and at.st_mtime_ns + at.st_ctime_ns == known.modified + known.changed
 
 
-def _add(index: IndexDatabase, window: int, before: int, read: list[reading.NewEvent]) -> None:
+def _add(index: IndexDatabase, window: int, before: int, read: list[NewEvent]) -> None:
     """Rows of new events of a window, of which `before` are there."""
-    rows, terms, changes, limits = [], [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
+    from ...formats import equality
+    from ...formats import words as grammar
+    from ...formats.evidence import Episode
+    from ..window_reading import EPISODE_EVENTS, EPISODE_GAP
+    from . import word_counts
+
+    rows, terms, changes, limits = [], [], [], (EPISODE_GAP, EPISODE_EVENTS)
     last = f"{EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
     span = event_id(window, 0), event_id(window, before) - 1
     episodes = [episode(row) for row in index.db.execute(last, span)]
@@ -208,12 +217,15 @@ def _add(index: IndexDatabase, window: int, before: int, read: list[reading.NewE
 
 
 def _forget(
-    index: IndexDatabase, path: str, removal: "Removal | None" = None, what: str = ""
+    index: IndexDatabase, path: str, removal: Removal | None = None, what: str = ""
 ) -> None:
     """Remove a window and everything made from it. `what` became of it is noted."""
     window = window_id(index.db, path)
     if window is None:
         return
+    from ...formats import words as grammar
+    from . import word_counts
+
     span = bounds(window)
     if removal:
         removal.note_window(path, span, what)
@@ -233,7 +245,7 @@ def _forget(
     index.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 
-def _count(index: IndexDatabase, found: list[grammar.Words], episodes: int, sign: int) -> None:
+def _count(index: IndexDatabase, found: list[Words], episodes: int, sign: int) -> None:
     """Add to the totals, or take from them."""
     lengths = sum(one.length for one in found), sum(one.opening_length for one in found)
     added = len(found), *lengths, episodes
@@ -241,6 +253,8 @@ def _count(index: IndexDatabase, found: list[grammar.Words], episodes: int, sign
 
 
 def totals(index: IndexDatabase) -> Totals:
+    from ...formats.evidence import Totals
+
     return Totals(*(index.setting("totals") or (0, 0, 0, 0)))
 
 
@@ -274,6 +288,8 @@ def _put_episode(db: SqlConnection, episode: Episode) -> None:
 
 
 def episode(row: tuple) -> Episode:
+    from ...formats.evidence import COLUMNS, Episode
+
     id, *blobs, kept = row
     check(kept, *blobs)
     columns = list(map(array, COLUMNS, blobs))
@@ -283,7 +299,7 @@ def episode(row: tuple) -> Episode:
     return Episode(id, *columns)
 
 
-def _bytes(column: "array[int]") -> bytes:
+def _bytes(column: array[int]) -> bytes:
     if sys.byteorder == "big":
         column = array(column.typecode, column)
         column.byteswap()
@@ -300,6 +316,8 @@ def window_id(db: SqlConnection, path: str) -> int | None:
 
 def rows(db: SqlConnection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
     """The events with these ids, which must be there, or the index is damaged."""
+    from ...formats.evidence import IndexedEvent
+
     found = {}
     for id in ids:
         row = db.execute(
@@ -328,6 +346,8 @@ def find_stale(index: IndexDatabase, ids: Iterable[int]) -> list[str]:
 
 def equals(db: SqlConnection, ids: Iterable[int]) -> dict[int, list[Equal]]:
     """Of each of these events, all that have its text: one list for all of them."""
+    from ...formats.evidence import Equal
+
     found: dict[int, list[Equal]] = {}
     ids = list(ids)
     for start in range(0, len(ids), AT_ONCE):

@@ -4,6 +4,8 @@ A page whose text did not change keeps its passages, and so their vectors. What 
 no row.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,8 +13,6 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
-from ...formats.page.link import LinkKey
 from ...ground import regular
 from .. import reading
 from ..reading import PageFile
@@ -20,6 +20,8 @@ from .database import IndexDatabase, SqlConnection
 from .events import PASSAGE
 
 if TYPE_CHECKING:
+    from ...formats.evidence import PageEvidence, PageText, Question
+    from ...formats.page.link import LinkKey
     from ..graph import Graph
     from ..page_reading import PageRecord
 
@@ -39,10 +41,18 @@ _RECORD = (
 
 def take_in(index: IndexDatabase) -> None:
     """Take in every page that is new, changed or gone."""
+    if listed := index.setting("page_folders"):
+        # all of them at once: a statement that is not ended holds SQLite's lock
+        times = index.db.execute("SELECT path, modified + changed FROM pages").fetchall()
+        if reading.are_as_listed(index.home, times, listed):
+            return
     rows = index.db.execute("SELECT path, inode, modified, changed, size FROM pages")
-    changed, gone = reading.changed_pages(index.home, {row[0]: row[1:] for row in rows})
+    known = {row[0]: row[1:] for row in rows}
+    changed, gone = reading.changed_pages(index.home, known)
     if changed or gone:
         _write(index, changed, gone)
+    elif (folders := reading.list_page_folders(index.home, known)) and folders != listed:
+        index.note_setting("page_folders", folders)
 
 
 def _write(index: IndexDatabase, changed: list[PageFile], missing: list[str]) -> None:
@@ -132,7 +142,7 @@ def _put(index: IndexDatabase, id: int | None, file: PageFile) -> int:
     return id
 
 
-def _keys(sketch: "array[int]") -> "array[int]":
+def _keys(sketch: array[int]) -> array[int]:
     from ...formats.page import likeness
 
     return sketch[: likeness.KEYS]
@@ -149,7 +159,7 @@ def _plain(value: Any) -> str | int:
     return value if isinstance(value, str) else int(value)
 
 
-def _put_passages(index: IndexDatabase, id: int, record: "PageRecord", same_title: bool) -> None:
+def _put_passages(index: IndexDatabase, id: int, record: PageRecord, same_title: bool) -> None:
     """A page's passages; one that stands as before keeps its id, and so its vector."""
     db = index.db
     old: dict[str, list[int]] = {}
@@ -228,6 +238,8 @@ def remake_graph(index: IndexDatabase) -> None:
 
 @contextmanager
 def evidence(index: IndexDatabase, question: Question) -> Iterator[PageEvidence]:
+    from ...formats.evidence import IndexedPage, PageEvidence
+
     with index.reading() as db:
         columns = ", ".join(IndexedPage._fields)
         rows = db.execute(f"SELECT {columns} FROM pages ORDER BY path")
@@ -246,6 +258,8 @@ def evidence(index: IndexDatabase, question: Question) -> Iterator[PageEvidence]
 
 
 def _replacing(db: SqlConnection) -> list[tuple[int, LinkKey]]:
+    from ...formats.page.link import LinkKey
+
     rows = db.execute(
         "SELECT page, target, folder FROM page_links WHERE supersedes = 1 ORDER BY page, place"
     )
@@ -258,6 +272,9 @@ def _aliases(db: SqlConnection) -> list[tuple[str, str]]:
 
 
 def texts(db: SqlConnection, ids: Iterable[int]) -> dict[int, PageText]:
+    from ...formats.evidence import PageText
+    from ...formats.page.link import LinkKey
+
     found = {}
     for id in ids:
         (body,) = db.execute("SELECT body FROM pages WHERE id = ?", (id,)).fetchone()
@@ -273,25 +290,35 @@ def texts(db: SqlConnection, ids: Iterable[int]) -> dict[int, PageText]:
     return found
 
 
-def graph(index: IndexDatabase) -> "Graph":
+def graph(index: IndexDatabase, subject: str, object: str) -> Graph:
+    """`subject`, `object`: of the facts of these names alone, if they are not ''."""
+    from ...formats.page.triple import comparison_key
     from ..graph import Fact, Graph, Span
 
+    asked = {"subject": comparison_key(subject), "object": comparison_key(object)}
+    asked = {column: key for column, key in asked.items() if key}
+    same = "{} IN (SELECT name FROM kg_entities WHERE same = ?)"
+    where = f"WHERE {' AND '.join(map(same.format, asked))} " if asked else ""
     with index.reading() as db:
         rows = db.execute(
             "SELECT page, written, subject, predicate, object, pages.path, kg_triples.line, "
             "pages.date, pages.valid_from, pages.valid_to "
-            "FROM kg_triples JOIN pages ON pages.id = kg_triples.page "
-            "ORDER BY subject, predicate, object, path, kg_triples.line"
+            f"FROM kg_triples JOIN pages ON pages.id = kg_triples.page {where}"
+            "ORDER BY subject, predicate, object, path, kg_triples.line",
+            [*asked.values()],
         )
         facts = [(page, Fact(*fact), written) for page, written, *fact in rows]
-        rows = db.execute(
-            "SELECT id, path, link, date, valid_from, valid_to FROM pages ORDER BY path"
-        )
-        spans = {id: Span(*span) for id, *span in rows}
-        return Graph(facts, spans, _replacing(db), _aliases(db))
+        replacing, sql = _replacing(db), "SELECT id, path, link, date, valid_from, valid_to "
+        if replacing or not asked:
+            rows = db.execute(f"{sql}FROM pages ORDER BY path")
+            return Graph(facts, {id: Span(*span) for id, *span in rows}, replacing, _aliases(db))
+        # what no other page can end depends on its own page
+        pages = sorted({page for page, *_ in facts})
+        found = (db.execute(f"{sql}FROM pages WHERE id = ?", (page,)).fetchone() for page in pages)
+        return Graph(facts, {id: Span(*span) for id, *span in found}, ())
 
 
-def find_alike(db: SqlConnection, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
+def find_alike(db: SqlConnection, sketch: array[int]) -> list[tuple[str, array[int]]]:
     from ...formats.page import likeness
 
     having = "SELECT page FROM page_hashes WHERE hash = ? ORDER BY page DESC LIMIT ?"

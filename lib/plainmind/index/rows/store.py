@@ -3,6 +3,8 @@
 Each answer is of the module that knows its tables, loaded when it is asked for.
 """
 
+from __future__ import annotations
+
 import os
 from abc import ABC
 from array import array
@@ -11,20 +13,20 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from ...formats.evidence import (
-    Equal,
-    Evidence,
-    IndexedEvent,
-    PageEvidence,
-    PageText,
-    Question,
-    Scope,
-)
 from ...ground.paths import Home
 from . import events
 from .database import Damaged, IndexDatabase, Outdated
 
 if TYPE_CHECKING:
+    from ...formats.evidence import (
+        Equal,
+        Evidence,
+        IndexedEvent,
+        PageEvidence,
+        PageText,
+        Question,
+        Scope,
+    )
     from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, Period, RemovedHashes, Talk
     from ..graph import Graph
 
@@ -159,17 +161,17 @@ class Store(IndexDatabase, ABC):
 
         return pages.texts(self.db, ids)
 
-    def talk(self, first: int, last: int) -> "list[Talk]":
+    def talk(self, first: int, last: int) -> list[Talk]:
         self.look_at_logs()
         from . import talk
 
         return talk.between(self.db, first, last)
 
-    def graph(self) -> "Graph":
+    def graph(self, subject: str = "", object: str = "") -> Graph:
         self.look_at_pages()
         from . import pages
 
-        return pages.graph(self)
+        return pages.graph(self, subject, object)
 
     def remake_graph(self) -> None:
         self.look_at_pages()
@@ -177,7 +179,7 @@ class Store(IndexDatabase, ABC):
 
         pages.remake_graph(self)
 
-    def find_alike(self, sketch: "array[int]") -> "list[tuple[str, array[int]]]":
+    def find_alike(self, sketch: array[int]) -> list[tuple[str, array[int]]]:
         self.look_at_pages()
         from . import pages
 
@@ -191,13 +193,13 @@ class Store(IndexDatabase, ABC):
         retry_failed: bool = False,
         limit: int = -1,
         at: Sequence[tuple[str, int]] | None = None,
-    ) -> "Sequence[Pending]":
+    ) -> Sequence[Pending]:
         self._look_at_all()
         from . import embedded
 
         return embedded.pending(self.db, model, now, retry_failed, limit, at)
 
-    def standing(self, texts: "Sequence[Pending]") -> "list[Pending]":
+    def standing(self, texts: Sequence[Pending]) -> list[Pending]:
         from . import embedded
 
         if any(one.kind == embedded.PASSAGE for one in texts):
@@ -206,7 +208,7 @@ class Store(IndexDatabase, ABC):
             pages.take_in(self)
         return embedded.standing(self, texts)
 
-    def removed_hashes(self) -> "RemovedHashes":
+    def removed_hashes(self) -> RemovedHashes:
         self._look_at_all()
         from . import removal
 
@@ -218,7 +220,7 @@ class Store(IndexDatabase, ABC):
 
         removal.settle(self, seen)
 
-    def keep(self, model: str, outcomes: "Iterable[EmbeddingOutcome]") -> None:
+    def keep(self, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
         from . import embedded
 
         embedded.keep(self, model, outcomes)
@@ -234,7 +236,7 @@ class Store(IndexDatabase, ABC):
                 self.db.execute("ROLLBACK")  # what was read
             self.vector_tables.optimize(self, model)
 
-    def status(self, model: str) -> "EmbeddingStatus":
+    def status(self, model: str) -> EmbeddingStatus:
         self._look_at_all()
         from . import embedded
 
@@ -263,7 +265,7 @@ class Store(IndexDatabase, ABC):
     def work_sums(
         self,
         name: str,
-        periods: "Sequence[Period]",
+        periods: Sequence[Period],
         by: Sequence[str],
         add: Sequence[str],
         **equal: Any,

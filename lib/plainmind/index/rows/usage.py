@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...ground import clock
-from ..reading import NewEvent, utf8
+from ..reading import utf8
+from ..window_reading import NewEvent
 from .database import SqlConnection, upsert
 
 _TEXTS = ("agent", "session", "task", "route")

@@ -1,11 +1,16 @@
 """In how many events each word is, and which words of a question are looked up."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from ...formats.evidence import Posting, Term
-from ...formats.words import Words
 from .database import IndexDatabase, SqlConnection
+
+if TYPE_CHECKING:
+    from ...formats.evidence import Posting, Term
+    from ...formats.words import Words
 
 #: events that the words of one question may touch: rare words first, the most frequent are left out
 POSTINGS = 8000
@@ -26,6 +31,8 @@ def count(db: SqlConnection, found: Iterable[Words], sign: int) -> None:
 
 def places(index: IndexDatabase, terms: Sequence[str]) -> tuple[list[Term], int]:
     """Where the terms are, within the bound; and how many places that took."""
+    from ...formats.evidence import Term
+
     counts = [(_frequency(index.db, term), term) for term in terms]
     found, touched = {}, 0
     for count, term in sorted(counts):

@@ -1,8 +1,10 @@
 """An open index file with its tables of words and of vectors."""
 
+import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...ground.errors import Misconfigured
+from ...ground.errors import Busy, Misconfigured
 from . import words
 from .index_file import IndexFile
 
@@ -20,6 +22,11 @@ class FileTables(IndexFile):
         from . import vectors
 
         return vectors
+
+    def note_setting(self, name: str, value: Any) -> None:
+        if self.writable and not self.pretends and not self.db.in_transaction:
+            with suppress(Busy, sqlite3.OperationalError), self.writing(wait=0):
+                self.put_setting(name, value)
 
     def readers(self) -> list[str]:
         return []

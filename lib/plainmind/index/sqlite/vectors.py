@@ -17,7 +17,6 @@ from contextlib import suppress
 from itertools import chain
 from typing import TypeVar
 
-from ...formats.evidence import dot
 from ...ground import files
 from ...ground.errors import Busy, InputOutput
 from .. import vector_file
@@ -64,6 +63,8 @@ def passages(
     db: sqlite3.Connection, model: str, query: Sequence[float]
 ) -> dict[int, dict[int, float]]:
     """Page -> passage -> its cosine with the query, in [0, 1], exactly: they are few."""
+    from ...formats.evidence import dot
+
     found: dict[int, dict[int, float]] = {}
     for page, passage, *kept in db.execute(
         "SELECT page, passages.id, embedding, checksum "

@@ -4,14 +4,19 @@ Terms come folded (formats.words), and no engine's Unicode gets at them: its tok
 only, and takes every other character for a letter.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ...formats.evidence import Posting
-from ...formats.words import Words
 from ..rows.word_counts import MOST
 from .index_file import IndexFile
+
+if TYPE_CHECKING:
+    from ...formats.evidence import Posting
+    from ...formats.words import Words
 
 #: of a column of the table of events, with FTS5: how often its words are in the opening, and in the
 #: rest. A word is in those that add up to its number.
@@ -85,7 +90,11 @@ def remove(index: IndexFile, rows: Iterable[tuple[int, Words]]) -> None:
 def postings(index: IndexFile, term: str) -> list[Posting]:
     """The events that hold a term, by ascending id."""
     if not index.fts5:
-        return [_capped(one) for one in _postings_fts4(index.db, term, "words")]
+        found = _postings_fts4(index.db, term, "words")
+        return [
+            one._replace(opening=min(one.opening, MOST[0]), rest=min(one.rest, MOST[1]))
+            for one in found
+        ]
     rows = index.db.execute("SELECT doc, col FROM places WHERE term = ?", (term,))
     return _gathered((id, _TIMES[column]) for id, column in rows)
 
@@ -106,6 +115,8 @@ def newest(index: IndexFile, term: str, count: int) -> list[Posting]:
 
 def _gathered(rows: Iterable[tuple[int, tuple[int, int]]]) -> list[Posting]:
     """One of each event; its rows come one after another."""
+    from ...formats.evidence import Posting
+
     found: list[Posting] = []
     last = None
     for id, (opening, rest) in rows:
@@ -129,14 +140,12 @@ def page_postings(index: IndexFile, term: str) -> list[Posting]:
 def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Posting]:
     from sqlite_fts4 import decode_matchinfo
 
+    from ...formats.evidence import Posting
+
     sql = f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid"
     rows = db.execute(sql, (f'"{term}"',))
     # 'x': per column, hits in this row come first of three
     return [Posting(id, *decode_matchinfo(info)[0::3][:2]) for id, info in rows]
-
-
-def _capped(one: Posting) -> Posting:
-    return Posting(one.id, min(one.opening, MOST[0]), min(one.rest, MOST[1]))
 
 
 def page_texts(index: IndexFile) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...formats.log import event as events
+from ...formats.log.roles import ROLES
 from ...ground import files, stream
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
@@ -56,9 +57,9 @@ def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
         raise BadData("not a JSON object")
     role, content, meta = value.get("role"), value.get("content"), value.get("meta")
     role = "agent" if role == "assistant" else role
-    if role not in events.ROLES:
+    if role not in ROLES:
         what = f"unknown role {role!r}" if role else "no 'role'"
-        raise BadData(what, cure="use one of " + ", ".join(events.ROLES))
+        raise BadData(what, cure="use one of " + ", ".join(ROLES))
     if type(content) is not str:
         raise BadData("'content' is not text" if "content" in value else "no 'content'")
     if meta is not None and type(meta) is not dict:

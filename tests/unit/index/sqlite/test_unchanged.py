@@ -5,7 +5,7 @@ import random
 import shutil
 
 import pytest
-from plainmind.formats.log import event as events
+from plainmind.formats.log.roles import ROLES
 from plainmind.ground import files
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
@@ -34,7 +34,7 @@ def cut_event(home: Home) -> None:
 
 def append(home: Home) -> None:
     rnd, log = random.Random(5), Log(home)
-    for n, role in enumerate(events.ROLES * 2):
+    for n, role in enumerate(ROLES * 2):
         log.append(f"test/{n % 2}", [EventDraft(NOW, role, stores.a_content(rnd, []), {})], NOW)
 
 

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from plainmind.formats.log import event as events
+from plainmind.formats.log.roles import ROLES
 from plainmind.ground import stream
 from plainmind.ground.paths import Home
 from plainmind.truth.log import batch, reader, verify
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 HEADER = re.compile(rb"^## \S+Z (user|agent|tool|system) n=")
 TITLE = re.compile(rb"^# [a-z/0-9-]+ \d{8}T\d{6}Z$")
 PICTURE = re.compile(r"(?<!\\)(?:\\\\)*!\[")
-roles = st.sampled_from(events.ROLES)
+roles = st.sampled_from(ROLES)
 number = itertools.count()
 
 markdown_it = MarkdownIt("commonmark").enable(["table", "strikethrough"])
