@@ -52,6 +52,13 @@ _CONFIG = {
             "gitmodulesSymlink",
             "gitmodulesUpdate",
             "gitmodulesUrl",
+            "gitattributesBlob",
+            "gitattributesLarge",
+            "gitattributesLineLength",
+            "gitattributesSymlink",
+            "gitignoreSymlink",
+            "mailmapSymlink",
+            "largePathname",  # which a git before 2.43 does not know, and says so
         )
     },
     "core.protectNTFS": "false",

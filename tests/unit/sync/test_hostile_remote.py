@@ -18,7 +18,9 @@ def plant(remote: str, files: dict[bytes, bytes], author: str = "x <x@y>") -> No
     for path, data in files.items():
         quoted = b"".join(b"\\%03o" % byte for byte in path)
         lines.append(b'M 100644 inline "%s"\ndata %d\n%s\n' % (quoted, len(data), data))
-    git = ["git", "--git-dir", remote, "fast-import", "--quiet", "--force"]
+    # git from 2.48 on looks at the paths that it is given here
+    any_path = ["-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"]
+    git = ["git", *any_path, "--git-dir", remote, "fast-import", "--quiet", "--force"]
     subprocess.run(git, input=b"".join(lines), check=True)
 
 
@@ -57,6 +59,8 @@ STRANGE = {
     b"sync/heads.jsonl": b'{"window":"\\ud800","size":1e999,"line":1,"h":"\\n"}\n',
     b".env": b"X=1",
     b".git2/hooks/pre-push": b"#!/bin/sh\n",
+    b".gitattributes": b"x" * 5000 + b" text\n",
+    b"knowledge/gitatt~1": b"x" * 5000 + b" text\n",
 }
 
 
