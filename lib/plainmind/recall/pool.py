@@ -272,10 +272,11 @@ class Pool:
 
     def _compare(self) -> None:
         """Those with the greatest bounds with the first chosen one."""
+        assert self._chosen is not None
         count = min(COMPARED, len(self._uncompared))
         some = [-heappop(self._uncompared)[1] for _ in range(count)]
         some = [event for event in some if event in self._outside]
-        for event, pair in zip(some, self.field.likeness(some, self._chosen or 0), strict=True):
+        for event, pair in zip(some, self.field.likeness(some, self._chosen), strict=True):
             self._penalty[event] = self.weights.penalty * pair
             heappush(self._queue, self._bounded(event))
 
