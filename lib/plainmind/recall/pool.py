@@ -227,7 +227,7 @@ class Pool:
             least = beyond - STEP if is_far else bases[self.k - 1]
         if -inf < least <= beyond:
             self._reach(lambda recency: self._level(least, recency))
-        order = self._greatest(count)
+        order = self._greatest(count, least)
         some = sum(base >= least for base, _ in order)
         return self.take([event for _, event in order[: max(some, 1)]])
 
@@ -246,9 +246,9 @@ class Pool:
                 low = middle
         return low
 
-    def _greatest(self, count: int) -> list[tuple[float, int]]:
-        """The greatest bounds of the base outside, each with its event: less the penalty for the
-        first that was chosen, which most of what is near has in common with the rest."""
+    def _greatest(self, count: int, least: float = -inf) -> list[tuple[float, int]]:
+        """The greatest bounds of the base outside, each with its event, at most one of them below
+        `least`: less the penalty for the first chosen one, which much of what is near is like."""
         if self._is_discounted:
             return self._greatest_discounted(count)
         if self._queued_for != self.best:
@@ -258,7 +258,7 @@ class Pool:
             if self._chosen is None:
                 self._queue, self._uncompared = bounds, []
         found: list[tuple[float, int]] = []
-        while len(found) < count:
+        while len(found) < count and not (found and -found[-1][0] < least):
             while self._uncompared and (not self._queue or self._uncompared[0] < self._queue[0]):
                 self._compare()
             if not self._queue:
