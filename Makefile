@@ -54,6 +54,7 @@ bench: setup
 	@$(PY) bench/speed.py
 	@$(PY) bench/speed.py --homes build/homes --sizes $(SIZES)
 	@$(PY) bench/crowds.py
+	@$(PY) bench/windows.py
 	@$(PY) bench/hooks.py build/homes
 	@$(PY) bench/reminders.py
 	@$(PY) bench/relay.py --messages 2000

@@ -134,6 +134,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def grow(given: argparse.Namespace) -> None:
     import homes
 
+    if not given.only:
+        _tell_missing()
     for what, made, listed, known in (
         ("turns", homes.make, given.sizes, steps.of_turns),
         ("turns, what may grow", homes.make, given.sizes, steps.that_may_grow),
@@ -159,6 +161,10 @@ def grow(given: argparse.Namespace) -> None:
                 account(path, chosen)
         if len(found) > 1:
             _tell_exponents(what, found)
+
+
+def _tell_missing() -> None:
+    print("elsewhere: " + "; ".join(f"{name}: {where}" for name, where in steps.NOT_HERE.items()))
 
 
 def _tell_exponents(what: str, found: dict[int, dict[str, Cost]]) -> None:

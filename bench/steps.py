@@ -22,7 +22,9 @@ STRANGE = "what was the first sign of trouble with the oxygen tank"  # nothing a
 NOT_HERE = {
     "discord-relay": "bench/relay.py",
     "mem-mcp": "bench/speed.py: it is as one mem-recall and its SDK",
-    "mem-sync": "bench/vaults.py has no remote: its work is git's",
+    "mem-sync": "its work is git's",
+    "remind-edit": "as remind-add",
+    "remind-rm": "as remind-add",
     "work-board": "bench/board.py",
 }
 _count = itertools.count()
@@ -64,7 +66,6 @@ def of_turns(path: str = "") -> dict[str, Step]:
         "mem-log": Step(log),
         "mem-log -n 20": Step([*log, "-n", "20"]),
         "mem-pin --list": Step([f"{BIN}/mem-pin", "--list"]),
-        "mem-forget --dry-run": Step([f"{BIN}/mem-forget", "--dry-run", ref]),
         "mem-resident show": Step([f"{BIN}/mem-resident", "show"]),
         "mem-audit": Step([f"{BIN}/mem-audit"]),
         "mem-import --dry-run": Step(
@@ -101,7 +102,9 @@ def of_turns(path: str = "") -> dict[str, Step]:
 
 def that_may_grow(path: str = "") -> dict[str, Step]:
     """The same of what looks at all of a home; each is run once."""
+    ref = f"{_middle_window(path)}:3"
     return {
+        "mem-forget --dry-run": Step([f"{BIN}/mem-forget", "--dry-run", ref]),
         "mem-lint --logs": Step([f"{BIN}/mem-lint", "--logs"]),
         "mem-index --verify": Step([f"{BIN}/mem-index", "--verify"]),
         "mem-index --rebuild": Step([f"{BIN}/mem-index", "--rebuild"]),
