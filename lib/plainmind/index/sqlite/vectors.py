@@ -25,7 +25,7 @@ from ..rows.embedded import THERE
 from ..rows.events import EVENT
 from ..vector_bytes import from_blob
 from ..vector_file import Unusable, VectorFile
-from ..vector_packing import ROOM, Packing, Unfit
+from ..vector_packing import ROOM, Packed, Packing, Unfit
 from . import vector_scan
 from .index_file import IndexFile
 from .vector_scan import COLUMNS, PackedFile, open_file, row_of
@@ -33,7 +33,8 @@ from .vector_scan import COLUMNS, PackedFile, open_file, row_of
 Answer = TypeVar("Answer")
 
 scan = vector_scan.scan
-BATCH = 4096  # vectors packed at once; the most that a file is fitted to
+BATCH = 4096  # vectors appended at once; the most that a file is fitted to
+AT_ONCE = 1024  # of them, that are numbers at a time
 SPARE = 1024  # dead records that a file may have
 
 _HOLES = (
@@ -321,12 +322,22 @@ def _append(index: IndexFile, model: str, file: PackedFile) -> None:
         index.db.executemany("UPDATE vectors SET place = ? WHERE id = ?", places)
 
 
+def _pack(packing: Packing, rows: Sequence[tuple]) -> Packed:
+    """Some at a time: as numbers of Python's, a vector takes 12 KB."""
+    done = []
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        done.append(packing.pack([row[1] for row in some], [_vector(*row[2:]) for row in some]))
+    records, errors, reaches = zip(*done)
+    return Packed(b"".join(records), max(errors), max(reaches))
+
+
 def _write(index: IndexFile, file: PackedFile, rows: Sequence[tuple]) -> PackedFile:
     """Pack the vectors of rows (place, owner, embedding, checksum) behind what counts of a file;
     what it is then. Places that no row has are dead."""
     path = vector_file.name(index.folder, file.token)
     there = VectorFile(path, file.token, file.records)
-    packed = there.packing.pack([row[1] for row in rows], [_vector(*row[2:]) for row in rows])
+    packed = _pack(there.packing, rows)
     data: list[bytes] = []
     at, size = file.records, there.record
     for number, (place, *_) in enumerate(rows):
