@@ -12,6 +12,7 @@ from plainmind.ground.errors import Busy, Misconfigured, NoInput, Unavailable, U
 from plainmind.ground.paths import Home
 from plainmind.index import engine_in_use
 from plainmind.index.engine import Index
+from plainmind.index.postgres import tables
 from plainmind.index.postgres.address import Address
 from plainmind.index.sqlite import opening as sqlite
 from plainmind.recall.search import Query
@@ -87,6 +88,33 @@ def test_a_thousand_answers_are_equal_to_the_bit(homes):
 
 
 # --- roles
+
+
+def test_the_server_counts_the_rows_of_tables_that_grew(homes, monkeypatch):
+    index = homes[0][0]
+
+    def counted() -> int:
+        sql = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'events'::regclass"
+        return index.db.execute(sql).fetchone()[0]
+
+    (count,) = index.db.execute("SELECT count(*) FROM events").fetchone()
+    index.optimize()
+    assert counted() == -1  # of so few it reads all, anyway
+    monkeypatch.setattr(tables, "GROWN", 0)
+    index.optimize()
+    assert counted() == count > 0
+    statements = []
+    monkeypatch.setattr(index.db, "execute", _noting(index.db.execute, statements))
+    index.optimize()
+    assert statements and not any("ANALYZE" in sql for sql in statements)
+
+
+def _noting(execute, statements):
+    def noted(sql, *parameters):
+        statements.append(sql)
+        return execute(sql, *parameters)
+
+    return noted
 
 
 def test_others_see_nothing_until_they_are_let_and_nothing_after_that(server, tmp_path):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..rows.database import VectorTables, WordTables
 
 
+#: pages that a table has more than twice as many as when the server counted its rows
+GROWN = 100
+
+
 class Replaced(Damaged):
     """Somebody made the schema again meanwhile."""
 
@@ -153,6 +157,23 @@ class ServerTables(Store):
         hnsw.drop(self.db)
         for table in tables:
             self.db.execute(f"VACUUM (FULL) {table}")
+
+    def optimize(self) -> None:
+        """Also lets the server count the rows of tables that grew by much: it reads whole tables
+        until it knows. By itself it does that minutes later."""
+        super().optimize()
+        if self._pretends:
+            return
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")  # what was read
+        grown = self.db.execute(
+            "SELECT quote_ident(relname) FROM pg_class "
+            "WHERE relkind = 'r' AND relnamespace = ?::regnamespace AND pg_relation_size(oid) "
+            "> (2 * relpages::bigint + ?) * current_setting('block_size')::bigint",
+            (sharing.quote(self.schema), GROWN),
+        ).fetchall()
+        for (table,) in grown:
+            self.db.execute(f"ANALYZE {table}")
 
     def readers(self) -> list[str]:
         return sharing.list_readers(self.db, self.schema)
