@@ -81,7 +81,8 @@ def test_how_a_command_ends(run, body, code, said):
 @pytest.mark.parametrize("stays", [False, True])
 def test_what_stays_looks_for_garbage(stays):
     """A mem-mcp of which much was asked had 8 MB more: a command that ends has none to look for."""
-    script = f"{HEAD}    import gc; print(gc.get_threshold()[0])\ncli.run(main, stays={stays})\n"
+    tell = "import gc; print(gc.get_threshold()[0], flush=True)"
+    script = f"{HEAD}    {tell}\ncli.run(main, stays={stays})\n"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert (int(ended.stdout) < 10_000) == stays
     pages = {name: os.path.join(ROOT, "bin", name) for name in os.listdir(f"{ROOT}/bin")}
