@@ -175,13 +175,15 @@ def test_a_fact_of_one_session_is_before_the_model_in_another_and_all_is_logged_
     assert note.startswith(injected_blocks.HOOKED)
     assert "Persistent memory" in model.requests[-1]["messages"][0]["content"]
     heard = ("agent", "Heard.")
-    assert pi.logged() == [
+    wanted = [
         [("user", FACT), ("agent", "I look."), ("tool", "April\n"), heard,
          ("user", "Thank you"), heard],
         [("user", QUESTION), heard],
         [("user", "And the next one?"), heard, ("user", "And then?"), heard],
         [("user", QUESTION), heard],
     ]  # fmt: skip
+    # a fork does not wait for the hook of the answer before it: which window is older is chance
+    assert sorted(pi.logged()) == sorted(wanted)
     assert len(os.listdir(home.path("raw", "compaction"))) == 1
     # what is put into requests is in none of pi's files, and an import adds nothing
     lines = imported("pi", sessions)
