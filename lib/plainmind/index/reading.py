@@ -199,17 +199,21 @@ class PageFile(NamedTuple):
     digest: str
 
 
-def are_as_listed(home: Home, known: Iterable[tuple[str, int]], folders: Mapping[str, int]) -> bool:
-    """Whether each page has the two times together that are known of it, and so does each folder
-    that was listed, or is still missing: then no page changed, came or went."""
+def are_as_listed(
+    home: Home, known: Iterable[tuple[str, int, int, int]], folders: Mapping[str, int]
+) -> bool:
+    """Whether each page has the times and the size that are known of it, and each folder that was
+    listed has the two times together, or is still missing: then no page changed, came or went. Not
+    the times of a page together: whoever may write it could set one back by as much as the other
+    moved on."""
     root, stat = f"{home.root}/", os.stat
     try:
         for folder, before in folders.items():
             if _folder_times(root + folder) != before:
                 return False
-        for path, before in known:
+        for path, modified, changed, size in known:
             at = stat(root + path)
-            if at.st_mtime_ns + at.st_ctime_ns != before:
+            if at.st_mtime_ns != modified or at.st_ctime_ns != changed or at.st_size != size:
                 return False
     except OSError:
         return False

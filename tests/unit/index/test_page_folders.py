@@ -38,8 +38,8 @@ def is_spared(home: Home) -> bool:
     """Whether the next look lists no folder."""
     with stores.opened(home) as index:
         listed = index.setting("page_folders")
-        times = index.db.execute("SELECT path, modified + changed FROM pages")
-        return bool(listed) and reading.are_as_listed(home, times, listed)
+        known = index.db.execute("SELECT path, modified, changed, size FROM pages")
+        return bool(listed) and reading.are_as_listed(home, known, listed)
 
 
 class Vault(World):
@@ -139,6 +139,19 @@ def test_a_folder_that_changed_in_the_last_moments_is_listed_again(home, monkeyp
     monkeypatch.setattr(file_states, "is_settled", lambda changed: False)
     write(home, "a", "about tomatoes")
     look(home)
+    assert not is_spared(home)
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["modified = modified + 9, changed = changed - 9", "changed = changed - 9", "size = size + 1"],
+)
+def test_times_and_size_are_compared_each_by_itself(home, settled, what):
+    write(home, "a", "about tomatoes")
+    look(home)
+    assert is_spared(home)
+    with stores.opened(home) as index, index.writing() as db:
+        db.execute(f"UPDATE pages SET {what}")
     assert not is_spared(home)
 
 

@@ -43,15 +43,15 @@ def take_in(index: IndexDatabase) -> None:
     """Take in every page that is new, changed or gone."""
     if listed := index.setting("page_folders"):
         # all of them at once: a statement that is not ended holds SQLite's lock
-        times = index.db.execute("SELECT path, modified + changed FROM pages").fetchall()
-        if reading.are_as_listed(index.home, times, listed):
+        known = index.db.execute("SELECT path, modified, changed, size FROM pages").fetchall()
+        if reading.are_as_listed(index.home, known, listed):
             return
     rows = index.db.execute("SELECT path, inode, modified, changed, size FROM pages")
-    known = {row[0]: row[1:] for row in rows}
-    changed, gone = reading.changed_pages(index.home, known)
+    states = {row[0]: row[1:] for row in rows}
+    changed, gone = reading.changed_pages(index.home, states)
     if changed or gone:
         _write(index, changed, gone)
-    elif (folders := reading.list_page_folders(index.home, known)) and folders != listed:
+    elif (folders := reading.list_page_folders(index.home, states)) and folders != listed:
         index.note_setting("page_folders", folders)
 
 
