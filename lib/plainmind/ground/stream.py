@@ -104,7 +104,7 @@ def decode(data: bytes) -> str:
 
 #: what a terminal obeys, and what turns a line around; JSON escapes those below a space itself
 _OBEYED = r"\x7f-\x9f\u202a-\u202e\u2066-\u2069"
-_UNSAFE = re.compile(rf"[\x00-\x08\x0b-\x1f{_OBEYED}]")
+_UNSAFE = rf"[\x00-\x08\x0b-\x1f{_OBEYED}]"  # compiled where there is a terminal
 _UNSAFE_IN_JSON = re.compile(rf"[{_OBEYED}\u2028\u2029]")
 
 
@@ -132,7 +132,7 @@ def visible(text: str) -> str:
     """`text` as it may go to standard output: a terminal obeys nothing in it."""
     if not stdout_is_terminal():
         return text
-    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return re.sub(_UNSAFE, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def write(text: str, *, at_once: bool = False) -> None:

@@ -15,7 +15,7 @@ from ..ground.errors import Failure
 from ..ground.paths import find_repository
 from ..truth import hook_calls
 from ..truth.log.writer import AppendResult, EventDraft, Log
-from .clients import CLIENTS, codex, shape
+from .clients import CLIENTS, shape
 from .clients.shape import ANSWER, END, FRESH, PROMPT, START, SUMMARY, Client, Summary, Told
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def serve(session: Any, name: str, notice: str | None = None) -> int:
 
     with session.at_most(session.settings["hook.timeout"], note, code=0):
         try:
-            data = stream.read() if notice is None else codex.read_notice(notice)
+            data = stream.read() if notice is None else _read_notice(notice)
             told = shape.read(CLIENTS[name], data)
             text = ""
             if told:
@@ -58,6 +58,12 @@ def serve(session: Any, name: str, notice: str | None = None) -> int:
             raise
     stream.write(text)
     return 0
+
+
+def _read_notice(text: str) -> bytes:
+    from .clients import codex
+
+    return codex.read_notice(text)
 
 
 class HookCall:

@@ -154,8 +154,13 @@ class Cosines:
     def cosines(self, first: int = 0, end: int | None = None) -> list[float]:
         """Of these places, in their order; of all by default."""
         last = len(self) if end is None else end
-        base, scale, sums = self._base, self._scale, self._sums[2 * first : 2 * last].tolist()
-        return [base + scale * (a + b / FINE) for a, b in zip(sums[0::2], sums[1::2])]
+        sums = self._sums[2 * first : 2 * last].tolist()
+        return self._to_cosines(sums[0::2], sums[1::2])
+
+    def _to_cosines(self, coarse: Sequence[float], fine: Sequence[float]) -> list[float]:
+        """From the sums of the first byte, and of the second."""
+        base, scale = self._base, self._scale
+        return [base + scale * (a + b / FINE) for a, b in zip(coarse, fine)]
 
     @cached_property
     def _order(self) -> FloatOrder:
@@ -164,8 +169,9 @@ class Cosines:
     @cached_property
     def _sample(self) -> list[float]:
         """Some cosines, greatest first."""
-        stride = max(1, len(self) // SAMPLE)
-        return sorted(map(self.cosine, range(0, len(self), stride)), reverse=True)
+        sums, step = self._sums, 2 * max(1, len(self) // SAMPLE)
+        some = self._to_cosines(sums[0::step].tolist(), sums[1::step].tolist())
+        return sorted(some, reverse=True)
 
     def above(self, cosine: float) -> list[int]:
         """The places of cosines of at least this."""

@@ -124,7 +124,8 @@ def open_embedder_of(identity: str, env: Environment, settings: Any) -> "Embedde
     """The embedder of vectors with this identity (`google:gemini-embedding-2/768`). That the index
     has such vectors names no provider: the shell's keys are for the one that embed.model names."""
     provider = identity.partition(":")[0]
-    if _split(settings["embed.model"], EMBEDDERS, "embed.model")[0] != provider:
+    chosen, _ = _split(settings["embed.model"], EMBEDDERS, "embed.model")
+    if provider not in (chosen, "embedded"):  # which asks nobody, and needs no key
         if provider == "google":
             env.mention(servers.GOOGLE_VARIABLES, "name a model in embed.model")
         env = env.of_home()

@@ -131,7 +131,8 @@ class EventField:
         return calibrate(relevance, best) if self._hybrid else relevance
 
     def pair(self, one: int, other: int) -> float:
-        self._load([one, other])
+        if one not in self._vectors or other not in self._vectors:
+            self._load([one, other])
         a, b = self._vectors[one], self._vectors[other]
         if a is not None and b is not None:
             return self._pair_of(a, b)

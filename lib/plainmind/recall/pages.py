@@ -21,14 +21,16 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from math import log
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..formats import words
 from ..formats.evidence import IndexedPage, PageEvidence, PageText, Posting, Question
-from ..formats.page.link import LinkTable
 from ..ground.zone import to_day
 from . import relevance
 from .relevance import Query
+
+if TYPE_CHECKING:
+    from ..formats.page.link import LinkTable
 
 LEXICAL, DENSE = 0.6, 0.4
 RRF_K = 60
@@ -223,7 +225,7 @@ def _fused(
     return found
 
 
-def _successors(evidence: PageEvidence, links: LinkTable, today: datetime.date) -> dict[int, int]:
+def _successors(evidence: PageEvidence, links: "LinkTable", today: datetime.date) -> dict[int, int]:
     """Page -> the page that takes its place in the end, once that begins; two that take each
     other's place have none."""
     rows = evidence.pages
@@ -293,7 +295,7 @@ def _linked(
     found: list[FoundPage],
     texts: Mapping[int, PageText],
     everything: Mapping[int, FoundPage],
-    links: LinkTable,
+    links: "LinkTable",
 ) -> list[FoundPage]:
     """The pages that the found ones link to, in the order of the links."""
     by_path = {each.path: each for each in everything.values()}

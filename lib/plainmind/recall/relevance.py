@@ -135,9 +135,7 @@ class Lexical:
             here, start = places[start:end], end
             hits.setdefault(episode, []).append((weight, here))
             if len(here) == 1:
-                _, opening, rest = here[0]
-                own = total = opening + rest
-                more = WINDOW * opening / (opening + LEAST_NORM)
+                more = _at_most(*here[0][1:])
             else:
                 own = max(opening + rest for _, opening, rest in here)
                 total = sum(opening + rest for _, opening, rest in here)
@@ -145,7 +143,7 @@ class Lexical:
                 more = WINDOW * opening / (opening + LEAST_NORM)
                 if any(after[0] - one[0] == 1 for one, after in pairwise(here)):
                     more += _asked(0) * own / (own + LEAST_NORM)  # of the one before
-            more += OWN * own / (own + LEAST_NORM) + EPISODE * total / (total + LEAST_NORM)
+                more += OWN * own / (own + LEAST_NORM) + EPISODE * total / (total + LEAST_NORM)
             bounds[episode] = bounds.get(episode, 0.0) + weight * more
 
     def of(self, episode: Episode) -> "Lex":
@@ -262,6 +260,14 @@ def relevance(
 @lru_cache(1 << 10)
 def _shortness(length: int) -> float:
     return 1 - SHORT * exp(-length / SHORT_WORDS)
+
+
+@lru_cache(1 << 10)
+def _at_most(opening: int, rest: int) -> float:
+    """What a word's only place in an episode counts at most: many have the same."""
+    times = opening + rest
+    share = OWN * times / (times + LEAST_NORM) + EPISODE * times / (times + LEAST_NORM)
+    return WINDOW * opening / (opening + LEAST_NORM) + share
 
 
 @lru_cache(1 << 10)

@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"[\w.-]{1,80}\Z", re.ASCII)
 
 def utf16(text: str) -> int:
     """The length of a text as JavaScript counts it."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(codecs.utf_16_le_encode(text, "surrogatepass")[0]) // 2
 
 
 #: a summary's id, timestamp and text

@@ -10,7 +10,7 @@ from math import dist, inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...formats.evidence import dot
-from ..rows.embedded import THERE
+from ..rows.events import THERE
 from ..vector_bytes import from_blob
 from . import hnsw
 

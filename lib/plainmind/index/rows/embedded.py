@@ -12,13 +12,10 @@ from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
 from ..reading import EMBEDDED, embedded_text
 from . import events
 from .database import IndexDatabase, SqlConnection, checksum
-from .events import EVENT, PASSAGE
+from .events import EVENT, PASSAGE, THERE
 from .texts import WITH_BEFORE
 
 _ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)
-
-#: the text may be gone by now: a window can be removed, and a page changed, while vectors are made
-THERE = {EVENT: "events", PASSAGE: "passages"}
 
 
 class _Due(Sequence[Pending]):

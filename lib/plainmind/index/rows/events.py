@@ -28,6 +28,8 @@ PORTION = 128  # windows that are taken in at a time
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
 EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
+#: the text may be gone by now: a window can be removed, and a page changed, while vectors are made
+THERE = {EVENT: "events", PASSAGE: "passages"}
 _COLUMNS = ("lengths", "openings", "times", "kinds", "authors")
 EPISODES = f"SELECT id, {', '.join(_COLUMNS)}, checksum FROM episodes"
 _STATE = (

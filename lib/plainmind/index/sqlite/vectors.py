@@ -21,8 +21,7 @@ from ...ground import files
 from ...ground.errors import Busy, InputOutput
 from .. import vector_file
 from ..rows.database import Damaged, Outdated, check
-from ..rows.embedded import THERE
-from ..rows.events import EVENT
+from ..rows.events import EVENT, THERE
 from ..vector_bytes import from_blob
 from ..vector_file import Unusable, VectorFile
 from ..vector_packing import ROOM, Packed, Packing, Unfit

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
-from ...formats import reference
 from ...formats.log import event as events
 from ...ground import files, regular
 from ...ground.errors import BadData, NoInput
@@ -188,6 +187,8 @@ def find_run(home: Home, path: str, line: int, owns: Callable[[Any], bool]) -> i
 
 def read_event(home: Home, text: str) -> events.Event:
     """The one event a reference points at (or into)."""
+    from ...formats import reference
+
     ref = reference.parse(text)
     opened = read_part(home, ref.path, ref.line, ref.line)
     return opened.event(find_events(opened, ref.line, ref.line)[0])
