@@ -1,30 +1,33 @@
 """Waiting for a lock in the kernel's queue, for as long as the queue moves.
 
-The kernel tells who has a lock (`/proc/locks`, on Linux). So who waits sees that others get it, and
-that who has it works: then its turn comes, however long the queue and however busy the machine. A
-wait that began again every few seconds would lose its place, and may never end.
+The kernel tells who has a lock, and whether that one runs (`/proc`, on Linux). So who waits sees
+that others get it, and that who has it goes on, however slowly: then its turn comes, however long
+the queue and however busy the machine. A wait that began again every few seconds would lose its
+place, and may never end.
 """
 
 import _thread
 import fcntl
 import os
 import time
+from collections.abc import Iterable
+from typing import NamedTuple
 
-MOST = 12  # as long as that, times a wait, one process may have it that works
+MOST = 12  # as long as that, times a wait, one may be waited for of which nothing moves
 #: nobody has it: the next one was woken, and on a busy machine does not run yet
 FREE = -1
 
 
 def wait(fd: int, kind: int, seconds: float) -> bool:
-    """Get the lock, LOCK_EX or LOCK_SH, once it is free. False when one process had it for so long,
-    and did nothing."""
+    """Get the lock, LOCK_EX or LOCK_SH, once it is free. False when one process had it all the
+    time, and did nothing."""
     turn = _Turn(fd, kind)
-    before, since = _find_holder(fd), time.monotonic()
+    before, since = _look(fd), time.monotonic()
     while not turn.has_come(seconds):
-        now = _find_holder(fd)
+        now = _look(fd)
         if now != before:
             before, since = now, time.monotonic()
-        elif not (now == FREE or _works(now)) or time.monotonic() - since > MOST * seconds:
+        elif not now.runs and time.monotonic() - since > seconds * (MOST if now.may_move else 0):
             return False
     if turn.failure:
         raise turn.failure
@@ -56,32 +59,100 @@ class _Turn:
             self._come.release()
 
 
+class _Look(NamedTuple):
+    """Who has a lock, and how often each of its threads ran or went to sleep until now: one that
+    works at the lowest priority, or sleeps until SQLite's own lock is free, does so again and
+    again; one that hangs or was stopped does not."""
+
+    holder: int
+    turns: dict[str, bytes]  # by the thread
+    runs: bool  # a thread runs, or would if a processor were free
+    may_move: bool  # one waits for a disk; or nobody has the lock
+
+
+def _look(fd: int) -> _Look:
+    return _look_at(_find_holder(fd))
+
+
+def _look_at(holder: int) -> _Look:
+    threads = _read_threads(holder)
+    states = {state for state, _ in threads.values()}
+    turns = {thread: turns for thread, (_, turns) in threads.items()}
+    return _Look(holder, turns, b"R" in states, b"D" in states or holder == FREE)
+
+
 def _find_holder(fd: int) -> int:
-    """The process that has the lock, or FREE; 0 where that is not told."""
-    file = b":%d" % os.fstat(fd).st_ino
+    """The process that has the lock, or FREE; 0 where that is not told. Of one that waits for
+    another lock, who has that one: to look after it every few seconds, as we do, is no work. 0 if
+    they wait for each other."""
     try:
         with open("/proc/locks", "rb") as locks:
-            for line in locks:  # 1: FLOCK ADVISORY WRITE PID DEVICE:INODE 0 EOF
-                words = line.split()
-                if words[1] == b"FLOCK" and words[5].endswith(file):
-                    return max(0, int(words[4]))
+            holders, waits = _read_locks(locks)
     except (OSError, ValueError, IndexError):
         return 0
-    return FREE
+    end = b":%d" % os.fstat(fd).st_ino
+    file = next((file for file in holders if file.endswith(end)), b"")
+    holder, passed = holders.get(file, FREE), set[int]()
+    while holder in waits:
+        if holder in passed:
+            return 0
+        passed.add(holder)
+        holder = holders.get(waits[holder], FREE)
+    return holder
 
 
-def _works(process: int) -> bool:
-    """Whether a thread of a process runs, would run, or waits for a disk. This one does not count:
-    it waits for ever if it has the lock itself."""
+def _read_locks(locks: Iterable[bytes]) -> tuple[dict[bytes, int], dict[int, bytes]]:
+    """(who has the lock of each file, the file that each waits for)."""
+    holders: dict[bytes, int] = {}
+    waits: dict[int, bytes] = {}
+    for line in locks:  # 1: FLOCK ADVISORY WRITE PID DEVICE:INODE 0 EOF; 1: -> FLOCK … of who waits
+        words = line.split()
+        if words[1] == b"->" and words[2] == b"FLOCK":
+            waits[int(words[5])] = words[6]
+        elif words[1] == b"FLOCK":
+            holders.setdefault(words[5], max(0, int(words[4])))
+    return holders, waits
+
+
+def goes_on(path: str, seconds: float) -> bool:
+    """Whether others that have locked parts of a file, as SQLite does, do something within this
+    time, or have let go by then."""
+    before = _look_at_parts(path)
+    time.sleep(seconds)
+    now = _look_at_parts(path)
+    return now is not None and (not now or now != before or any(look.runs for look in now))
+
+
+def _look_at_parts(path: str) -> list[_Look] | None:
+    """At each of them; None where that is not told."""
+    found = set[int]()
+    end = b":%d" % os.stat(path).st_ino
     try:
-        threads = os.listdir(f"/proc/{process}/task") if process else []
-        return any(_is_busy(process, thread) for thread in threads)
-    except OSError:
-        return False
+        with open("/proc/locks", "rb") as locks:
+            for words in map(bytes.split, locks):
+                if words[1] == b"POSIX" and words[5].endswith(end):
+                    found.add(max(0, int(words[4])))
+    except (OSError, ValueError, IndexError):
+        return None
+    return [_look_at(process) for process in sorted(found - {os.getpid()})]
 
 
-def _is_busy(process: int, thread: str) -> bool:
-    if int(thread) == _thread.get_native_id():
-        return False
-    with open(f"/proc/{process}/task/{thread}/stat", "rb") as file:
-        return file.read().rpartition(b")")[2].split()[0] in (b"R", b"D")
+def _read_threads(process: int) -> dict[str, tuple[bytes, bytes]]:
+    """(state, how often it was given the processor and left it) of each thread of a process. This
+    one does not count: it waits for ever if it has the lock itself."""
+    found = {}
+    try:
+        threads = os.listdir(f"/proc/{process}/task") if process > 0 else []
+        for thread in threads:
+            if int(thread) != _thread.get_native_id():
+                found[thread] = _read_thread(f"/proc/{process}/task/{thread}/status")
+    except OSError:  # it ended meanwhile
+        pass
+    return found
+
+
+def _read_thread(path: str) -> tuple[bytes, bytes]:
+    with open(path, "rb") as file:
+        lines = file.read().split(b"\n")
+    state = next(line.split()[1] for line in lines if line.startswith(b"State:"))
+    return state, b" ".join(line for line in lines if b"ctxt_switches:" in line)

@@ -10,7 +10,7 @@ import time
 from glob import glob
 
 import pytest
-from plainmind.ground import anchored, exchange, file_states, files, lock_queue
+from plainmind.ground import anchored, exchange, file_states, files
 from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
 from scene import PATIENCE
 
@@ -689,90 +689,3 @@ def test_lines_are_counted_and_the_end_is_kept(path):
     files.append(path, b"a\nb\nc")
     lines = [files.read_tail(path, end, 2) for end in (0, 3, 4, 6, 9, 99)]
     assert lines == [(0, b""), (0, b"ld"), (1, b"d\n"), (2, b"a\n"), (3, b"\nc"), (3, b"\nc")]
-
-
-# ---- the queue
-
-
-def test_who_waits_is_not_refused_while_others_get_the_lock(holder, monkeypatch):
-    path, done = holder
-    seen = []
-
-    def find(fd):
-        seen.append(1)
-        if len(seen) == 12:
-            done.set()
-        return len(seen)
-
-    monkeypatch.setattr(lock_queue, "_find_holder", find)
-    monkeypatch.setattr(lock_queue, "_works", lambda process: False)
-    with files.lock(path, 0.02):
-        assert len(seen) >= 12
-
-
-def test_who_waits_for_one_that_works_is_not_refused_before_long(holder, monkeypatch):
-    path, done = holder
-    looks = []
-    monkeypatch.setattr(lock_queue, "_find_holder", lambda fd: 7)
-    monkeypatch.setattr(lock_queue, "_works", lambda process: looks.append(1) or True)
-    with pytest.raises(Busy), files.lock(path, 0.02):
-        raise AssertionError
-    assert len(looks) >= lock_queue.MOST // 2
-    monkeypatch.setattr(lock_queue, "_works", lambda process: done.set() or True)
-    monkeypatch.setattr(lock_queue, "MOST", 100_000)  # it lets go when the machine lets it
-    with files.lock(path, 0.02):
-        pass
-
-
-def test_who_waits_for_one_that_was_woken_and_does_not_run_yet_is_not_refused(holder, monkeypatch):
-    path, done = holder
-    looks = []
-
-    def find(fd):
-        looks.append(1)
-        if len(looks) == 6:
-            done.set()
-        return lock_queue.FREE
-
-    monkeypatch.setattr(lock_queue, "_find_holder", find)
-    monkeypatch.setattr(lock_queue, "_works", lambda process: False)
-    with files.lock(path, 0.02):
-        assert len(looks) >= 6
-
-
-def work(path: str, held, done) -> None:
-    with files.lock(path):
-        held.set()
-        while not done.is_set():
-            pass
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="the system does not tell")
-def test_one_that_works_is_told_from_one_that_sleeps(tmp_path, holder):
-    path, held, done = str(tmp_path / "busy"), fork.Event(), fork.Event()
-    process = fork.Process(target=work, args=(path, held, done))
-    process.start()
-    assert held.wait(30)
-    with open(path, "rb") as file, open(holder[0], "rb") as other:
-        assert lock_queue._find_holder(file.fileno()) == process.pid
-        assert lock_queue._works(process.pid)
-        sleeps, end = lock_queue._find_holder(other.fileno()), time.monotonic() + PATIENCE
-        while lock_queue._works(sleeps):  # it is about to
-            assert time.monotonic() < end
-    done.set()
-    process.join(30)
-    with files.lock(path), open(path, "rb") as file:
-        assert lock_queue._find_holder(file.fileno()) == os.getpid()
-        assert file.read() == b""  # a dry run takes locks, too
-    with open(path, "rb") as file:
-        assert lock_queue._find_holder(file.fileno()) == lock_queue.FREE
-    assert not lock_queue._works(0) and not lock_queue._works(1 << 30)
-
-
-def test_who_gave_up_does_not_get_the_lock_later(holder):
-    path, done = holder
-    with pytest.raises(Busy), files.lock(path, 0.01):
-        raise AssertionError
-    done.set()
-    with files.lock(path, 30):
-        pass

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
-from ...ground import files
+from ...ground import files, lock_queue
 from ...ground.paths import Home
 from ..rows.database import Damaged, Outdated
 from ..rows.store import Store
 
 #: seconds for a transaction of another process to end: who writes holds the lock, and who reads is
-#: as long as a recall; on a busy machine that may be long
+#: as long as a recall; on a busy machine that may be long, and it has as long again if it goes on
 BUSY = 60.0
 
 
@@ -32,9 +32,20 @@ class FileConnection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if self.in_transaction or self.index is None:
-            return super().execute(sql, parameters)
+            return self._execute(sql, parameters)
         with self.index.kept_in_place():
-            return super().execute(sql, parameters)
+            return self._execute(sql, parameters)
+
+    def _execute(self, sql: str, parameters: Any) -> sqlite3.Cursor:
+        for _ in range(lock_queue.MOST):
+            try:
+                return super().execute(sql, parameters)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not self.index:
+                    raise
+                if not lock_queue.goes_on(self.index.path, files.LOCK_WAIT):
+                    raise
+        return super().execute(sql, parameters)
 
 
 def connect(address: str) -> FileConnection:
