@@ -83,7 +83,7 @@ def _look_at(holder: int) -> _Look:
 
 def _find_holder(fd: int) -> int:
     """The process that has the lock, or FREE; 0 where that is not told. Of one that waits for
-    another lock, who has that one: to look after it every few seconds, as we do, is no work. 0 if
+    another lock, who has that one: who waits looks every few seconds, and does nothing else. 0 if
     they wait for each other."""
     try:
         with open("/proc/locks", "rb") as locks:

@@ -90,31 +90,40 @@ def grown_windows(
     return sorted(window_heads.latest_by_window(heads)), position
 
 
+Times = list[int]  # both, of a folder, in JSON
+KnownWindow = tuple[str, int, int, int]  # path, both times, size
+
+
 class WindowLook(NamedTuple):
-    """What a look at every window found. `folders`: the two times of each context's together, 0
-    when it is to be listed again."""
+    """What a look at every window found. `folders`: the two times of each context's, none when it
+    is to be listed again."""
 
     changed: list[str]  # and new
     gone: list[str]
-    folders: dict[str, int]
+    folders: dict[str, Times]
 
 
-def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, int]) -> WindowLook:
-    """Compare every window with what is known of it: its two times (FileState) together, of which
-    at least one is another after any change; so does a folder that was `listed`, when a name comes.
-    A window costs a look at its file, and little more (docs/decisions/log.md)."""
+def changed_windows(
+    home: Home, known: Mapping[str, KnownWindow], listed: Mapping[str, Times]
+) -> WindowLook:
+    """Compare every window with what is `known` by its path: times (FileState) and size, each by
+    itself, or whoever may write it could set one back by as much as the other moved on; and the
+    times of each folder that was `listed`. A window costs a look at its file, and little more
+    (docs/decisions/log.md)."""
     root, stat = f"{home.root}/", os.stat
+    gone: list[str] = []
     try:
         changed = [
             path
-            for path, before in known.items()
-            if (at := stat(root + path)).st_mtime_ns + at.st_ctime_ns != before
+            for path, modified, last, size in known.values()
+            if (at := stat(root + path)).st_ctime_ns != last
+            or at.st_mtime_ns != modified
+            or at.st_size != size
         ]
-        gone = []
     except (FileNotFoundError, NotADirectoryError):
-        times = {path: _times_or_none(root + path) for path in known}
-        changed = [path for path, at in times.items() if at not in (None, known[path])]
-        gone = [path for path, at in times.items() if at is None]
+        there = {path: _look_or_none(root, path) for path in known}
+        changed = [path for path, row in there.items() if row not in (None, known[path])]
+        gone = [path for path, row in there.items() if row is None]
     folders = {}
     for context in home.list_contexts():
         folder = f"logs/{context}"
@@ -122,13 +131,13 @@ def changed_windows(home: Home, known: Mapping[str, int], listed: Mapping[str, i
             at = stat(root + folder)
         except FileNotFoundError:  # gone meanwhile
             continue
-        folders[folder] = at.st_mtime_ns + at.st_ctime_ns
+        folders[folder] = [at.st_mtime_ns, at.st_ctime_ns]
         if folders[folder] != listed.get(folder):
             names = home.list_windows(context)
             changed += [path for name in names if (path := f"{folder}/{name}") not in known]
             everything = home.list_windows(context, every=True)
             if not file_states.is_settled(at.st_ctime_ns) or len(names) < len(everything):
-                folders[folder] = 0  # a link may lead to a window later
+                folders[folder] = []  # a link may lead to a window later
     started = lambda path: (window_sort_key(os.path.basename(path)), path)
     return WindowLook(sorted(changed, key=started), gone, folders)
 
@@ -162,10 +171,10 @@ def pins_state(home: Home) -> list[int]:
     return _state_or_zeros(home.pins)
 
 
-def _times_or_none(path: str) -> int | None:
+def _look_or_none(root: str, path: str) -> KnownWindow | None:
     try:
-        at = os.stat(path)
-        return at.st_mtime_ns + at.st_ctime_ns
+        at = os.stat(root + path)
+        return path, at.st_mtime_ns, at.st_ctime_ns, at.st_size
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -200,12 +209,11 @@ class PageFile(NamedTuple):
 
 
 def are_as_listed(
-    home: Home, known: Iterable[tuple[str, int, int, int]], folders: Mapping[str, int]
+    home: Home, known: Iterable[tuple[str, int, int, int]], folders: Mapping[str, Times]
 ) -> bool:
     """Whether each page has the times and the size that are known of it, and each folder that was
-    listed has the two times together, or is still missing: then no page changed, came or went. Not
-    the times of a page together: whoever may write it could set one back by as much as the other
-    moved on."""
+    listed its times, or is still missing: then no page changed, came or went. Each is compared by
+    itself: whoever may write a page could set one back by as much as the other moved on."""
     root, stat = f"{home.root}/", os.stat
     try:
         for folder, before in folders.items():
@@ -220,13 +228,14 @@ def are_as_listed(
     return True
 
 
-def list_page_folders(home: Home, known: Collection[str]) -> dict[str, int]:
-    """The two times together of each folder that may have pages, after a look that found these and
-    no change; 0 of one that is missing. None at all where times do not tell: a folder changed in
+def list_page_folders(home: Home, known: Collection[str]) -> dict[str, Times]:
+    """The times of each folder that may have pages, after a look that found these and no change;
+    none of one that is missing. Of no folder at all where times do not tell: a folder changed in
     the last moments, a link may lead elsewhere, or what a file says keeps it from being a page."""
     from ..truth.pages import page_files
 
-    found, left = {}, [page_files.KNOWLEDGE, "raw"]
+    found: dict[str, Times] = {}
+    left = [page_files.KNOWLEDGE, "raw"]
     while left:
         folder = left.pop()
         path = home.path(folder)
@@ -253,13 +262,13 @@ def list_page_folders(home: Home, known: Collection[str]) -> dict[str, int]:
     return found
 
 
-def _folder_times(path: str) -> int:
-    """0 where there is none."""
+def _folder_times(path: str) -> Times:
+    """None where there is no folder."""
     try:
         at = os.stat(path)
     except FileNotFoundError:
-        return 0
-    return at.st_mtime_ns + at.st_ctime_ns
+        return []
+    return [at.st_mtime_ns, at.st_ctime_ns]
 
 
 def changed_pages(

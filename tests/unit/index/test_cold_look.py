@@ -138,3 +138,29 @@ def test_one_new_event_costs_one_window(home, windows, read, monkeypatch):
         index.model()
         assert index.counts()["turns"] == WINDOWS + 2
     assert read == [windows[-15 + 3]]
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["modified = modified + 9, changed = changed - 9", "changed = changed - 9", "size = size + 1"],
+)
+def test_times_and_size_of_a_window_are_compared_each_by_itself(home, windows, read, what):
+    """Whoever may write a window could set one time back by as much as the other moved on."""
+    with stores.opened(home) as index:
+        index.model()
+        with index.writing() as db:
+            db.execute(f"UPDATE windows SET {what} WHERE path = '{windows[3]}'")
+    read.clear()
+    with stores.opened(home) as index:
+        index.thorough = True
+        index.model()
+    assert read == [windows[3]]
+
+
+def test_times_of_a_folder_are_compared_each_by_itself(home, windows):
+    listed = reading.changed_windows(home, {}, {}).folders
+    assert reading.changed_windows(home, {}, listed).changed == []
+    modified, changed = listed["logs/test/c3"]
+    moved = {**listed, "logs/test/c3": [modified + 9, changed - 9]}
+    found = reading.changed_windows(home, {}, moved).changed
+    assert found == [path for path in windows if path.startswith("logs/test/c3/")]

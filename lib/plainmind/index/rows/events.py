@@ -59,7 +59,8 @@ def catch_up(index: IndexDatabase, *, thorough: bool = False, again: Iterable[st
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
-        known = dict(index.db.execute("SELECT path, modified + changed FROM windows"))
+        rows = index.db.execute("SELECT path, modified, changed, size FROM windows")
+        known = {row[0]: row for row in rows}
         listed = index.setting("folders")  # as long as there are contexts
         paths, gone, folders = reading.changed_windows(index.home, known, listed or {})
         paths += [path for path in again if path not in paths and path not in gone]
@@ -77,7 +78,7 @@ def _take_in(
     paths: Sequence[str],
     gone: Sequence[str],
     position: Mapping[str, Any],
-    folders: Mapping[str, int] | None,  # when every window was looked at
+    folders: Mapping[str, reading.Times] | None,  # when every window was looked at
     again: AbstractSet[str],
     fresh: int,  # windows that nobody knows, the first ones
 ) -> None:
@@ -170,12 +171,13 @@ def _take_in_window(
 
 
 def _is_as_read(path: str, known: WindowState) -> bool:
-    """Whether a window's file has the times that it had when all of it was read."""
+    """Whether a window's file has the times and the size that it had when all of it was read."""
     try:
         at = os.stat(path)
     except OSError:
         return False
-    return known.changed > 0 and at.st_mtime_ns + at.st_ctime_ns == known.modified + known.changed
+    there = at.st_mtime_ns, at.st_ctime_ns, at.st_size
+    return there == (known.modified, known.changed, known.size)
 
 
 def _add(index: IndexDatabase, window: int, before: int, read: list[NewEvent]) -> None:

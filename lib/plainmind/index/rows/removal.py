@@ -67,7 +67,7 @@ class Removal:
     def add_page(self, page: int) -> None:
         self._came.append(lambda: _of_page(self._index, page))
 
-    def keep_look(self, gone: Sequence[str], folders: Mapping[str, int]) -> None:
+    def keep_look(self, gone: Sequence[str], folders: Mapping[str, reading.Times]) -> None:
         """Remember the last windows that somebody took away, and that are not back; and the folders
         that were listed, but for those of windows that could not be read: nothing tells in a folder
         that they can be again."""
@@ -75,7 +75,8 @@ class Removal:
         away = [path for path in before if not os.path.exists(index.home.path(path))]
         index.put_setting("gone", [*away, *gone][-AWAY:])
         closed = set(map(os.path.dirname, self._unreadable))
-        index.put_setting("folders", {one: folders[one] * (one not in closed) for one in folders})
+        kept = {one: [] if one in closed else times for one, times in folders.items()}
+        index.put_setting("folders", kept)
 
     def settle(self) -> None:
         """Remember what is to be taken out of `vectors/`, and tell the texts."""
