@@ -3,8 +3,11 @@ machine's owner."""
 
 import os
 import re
+import select
 import shlex
 import signal
+import subprocess
+from types import SimpleNamespace
 
 import forks
 import pytest
@@ -63,6 +66,32 @@ def expire(monkeypatch):
         return 500
 
     return set_end
+
+
+@pytest.fixture
+def look_away(monkeypatch):
+    """`look_away(module)`: its first look at a pipe sees nothing, and lasts until the process that
+    it started last has ended, as on a machine that is too busy to let it look in time."""
+
+    def patch(module) -> None:
+        started: list[subprocess.Popen] = []
+        looks = iter([True])
+
+        class Popen(subprocess.Popen):
+            def __init__(self, *arguments, **options):
+                super().__init__(*arguments, **options)
+                started.append(self)
+
+        def look(*arguments):
+            if next(looks, False):
+                started[-1].wait()
+                return [], [], []
+            return select.select(*arguments)
+
+        monkeypatch.setattr(subprocess, "Popen", Popen)
+        monkeypatch.setattr(module, "select", SimpleNamespace(select=look))
+
+    return patch
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ SHOWN = 8 * 1024  # bytes of the head, and of the tail, that the model sees of a
 KEPT = 16 * 1024 * 1024  # bytes of an output that are kept in a file
 MARGIN = 4 * 1024  # bytes of a tail more, so that a secret at the cut is seen whole, and masked
 GRACE = 2.0  # seconds for the last output of processes that were killed
+PIPE = 65_536  # bytes that a pipe holds: read even if time is up
 
 #: the only variables a command gets, where they are set
 PASSED_ON = (
@@ -283,9 +284,10 @@ def _collect(
 ) -> tuple[int, bytes]:
     """The size and the last bytes of an output, read until all writers are gone, or the shell is,
     or time is up."""
-    size, tail, over = 0, b"", False
-    while (left := end - clock.monotonic()) > 0:
-        if not over and process.poll() is not None:
+    size, tail, over, rest = 0, b"", False, PIPE
+    while rest > 0:
+        left = max(0.0, end - clock.monotonic())
+        if left and not over and process.poll() is not None:
             over = True  # what it left in the background is not waited for
             _kill(process)
             end = min(end, clock.monotonic() + GRACE)
@@ -293,11 +295,15 @@ def _collect(
         ready, _, _ = select.select([reading, *broker.list_sources()], [], [], min(left, 0.05))
         broker.serve(ready)
         if reading not in ready:
+            if not left:
+                break
             continue
         piece = os.read(reading, 65536)
         if not piece:
             _wait_serving(process, end, broker)
             break
+        if not left:  # printed in time; we were not let run
+            rest -= len(piece)
         if size < KEPT:
             spool.write(piece[: KEPT - size])
         size += len(piece)

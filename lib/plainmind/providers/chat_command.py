@@ -96,12 +96,15 @@ class CommandChat:
         assert process.stdout
         out, end = bytearray(), clock.monotonic() + self._timeout
         while (left := end - clock.monotonic()) > 0:
-            ready, _, _ = select.select([process.stdout], [], [], min(left, 0.05))
+            # asked before the look: what it has printed is in the pipe then
+            is_over = process.poll() is not None
+            wait = 0.0 if is_over else min(left, 0.05)
+            ready, _, _ = select.select([process.stdout], [], [], wait)
             piece = os.read(process.stdout.fileno(), 65536) if ready else b""
             out += piece
             if len(out) > MOST:
                 return bytes(out)
-            if not piece and (ready or process.poll() is not None):
+            if not piece and (ready or is_over):
                 try:
                     process.wait(max(left, 0.01))
                     return bytes(out)

@@ -35,14 +35,8 @@ def shell(home, unsynced, rung):
 def limit(home, expire):
     """Seconds that are over once a command has made the file `limit`, however slow the machine
     is."""
-    path, made = os.path.join(home.workspace, "limit"), []
-
-    def is_over() -> bool:
-        # not at the first look: what was printed before the file was made is still to be read
-        made.extend([path] if os.path.exists(path) else [])
-        return len(made) > 1
-
-    return expire(is_over)
+    path = os.path.join(home.workspace, "limit")
+    return expire(lambda: os.path.exists(path))
 
 
 LIMIT = "echo > limit; sleep 600"
@@ -119,6 +113,13 @@ def test_the_time_limit(shell):
     done = shell.run("sleep 600", 0.3)
     assert done.exit is None and re.fullmatch(r"\(ended after \d+ s: the time limit\)", done.text)
     assert 0.3 <= done.seconds < PATIENCE
+
+
+def test_output_is_read_however_late_we_look(shell, monkeypatch, look_away):
+    monkeypatch.setattr(bash, "GRACE", 0.0)
+    look_away(bash)
+    done = shell.run("echo said", 500)
+    assert (done.text, done.exit) == ("said", 0)
 
 
 def test_the_time_limit_ends_the_whole_group(shell, home, limit):

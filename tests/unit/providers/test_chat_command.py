@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
-from plainmind.providers import registry
+from plainmind.providers import chat_command, registry
 from plainmind.providers.chat import Call
 from provider_servers import CALLED, TOOL, asking
 
@@ -92,6 +92,12 @@ def test_no_secret_reaches_the_program(command, monkeypatch):
 def test_programs_that_fail(command, code, kind):
     with pytest.raises(kind):
         command(code).complete(asking("x" * 200_000))
+
+
+def test_an_answer_that_comes_with_the_programs_end_is_read(command, look_away):
+    """Between two looks at it: it was taken for a program that says nothing, and asked again."""
+    look_away(chat_command)
+    assert command('print(\'{"text": "yes"}\')').complete(asking()).text == "yes"
 
 
 def test_a_program_that_hangs_is_killed_with_all_it_started(command, settings, expire, tmp_path):
