@@ -10,6 +10,14 @@ import re
 
 from traced import Call
 
+#: made again, or of no use once whoever wrote it is gone; of the log of care, what others rely on
+#: is durable: what was judged, and what was deleted
+_DERIVED = re.compile(
+    r"(index|vectors|workspace|work/logs|work/turns)/|remind/seen\.json|(.*/)?\.[^/]*\Z"
+    r"|resident/[^/]+/page-table\.jsonl|\.changes/[^/]+\.watch"
+    r"|raw/maintenance-log/(?!last-audit\.json|\d{4}-\d\d\.jsonl)"
+)
+
 
 class Disk:
     """One home over one or more traced runs. What was there at the start is durable."""
@@ -23,6 +31,7 @@ class Disk:
         }
         self.inodes: dict[str, int] = {}  # path -> a number of ours
         self.numbers = itertools.count()
+        self.folders: set[str] = set()
         self.unsynced: set[int] = set()  # inodes with data that may be lost
         self.unnamed: set[str] = set()  # paths whose names may be lost
         self.lost: list[str] = []  # what was acknowledged too early
@@ -57,18 +66,9 @@ class Disk:
         ]
 
     def _is_truth(self, path: str) -> bool:
+        """Any file that a command wrote, but those that can be made again."""
         part = os.path.relpath(path, self.home)
-        return (
-            part.startswith(
-                ("logs/", "pins/", "knowledge/", "memory/", "raw/observations/", "raw/compaction/")
-            )
-            and part.endswith(".md")
-            or re.fullmatch(r"raw/maintenance-log/(?:last-audit\.json|\d{4}-\d\d\.jsonl)", part)
-            is not None
-            or part.startswith("work/session-")
-            and part.endswith(".json")
-            or part in ("reminders.md", "resident/writeback-journal.jsonl", "work/events.jsonl")
-        )
+        return path not in self.folders and not _DERIVED.match(part)
 
     def _inode(self, path: str) -> int:
         return self.inodes.setdefault(path, next(self.numbers))
@@ -106,3 +106,4 @@ class Disk:
         elif call.name in ("mkdir", "mkdirat"):
             self.inodes[path] = next(self.numbers)
             self.unnamed.add(path)
+            self.folders.add(path)

@@ -189,9 +189,12 @@ def test_a_relay_that_does_not_know_what_it_received_is_noticed(world):
 
 def test_a_turn_that_is_given_nothing_is_noticed(world):
     here = world("tardy")
+    context = f"discord-channel/{here.discord.channel}"
+    before = len(here.events(context))
     here.order("after agent-turn 1")
     here.say(attachments=[attachment("a.txt", b"a file")])
     assert here.dies()
+    here.discord.wait(lambda: len(here.events(context)) > before)  # it goes first, not the next one
     here.start()
     here.settle()
     assert any("has of its users: lost" in wrong for wrong in ended(here).wrong())

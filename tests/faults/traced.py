@@ -84,7 +84,7 @@ def run(
     `alone`: only the command's own process is traced, and dies; what it starts is on its own.
     """
     page = [os.path.join(ROOT, "bin", argv[0]), *argv[1:]]
-    page = [SABOTAGE, sabotage, *page] if sabotage else page
+    page = [SABOTAGE, sabotage or "unsettled", *page]
     order = forks.Order(page, {"PATH": os.environ["PATH"], "MIND_HOME": home, **env})
     strace = ["strace", "-y", "-s", "300", "-o", trace, "-e", f"trace={traced}"]
     strace += ["-e", "signal=none", *([] if alone else ["-f"])]
