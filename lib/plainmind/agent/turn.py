@@ -79,7 +79,8 @@ class Turn:
         if self._builder.profile.tools and self.settings["turn.sandbox"] not in ("auto", "none"):
             _ = self.shell.sandbox  # there is one, or nothing is begun
         turns = self.memory.home.path("logs", self.context or "", ".turn")
-        with files.lock(turns) if self.context else nullcontext():
+        # a turn takes as long as a model likes: who comes next is told, and may ask again
+        with files.lock(turns, bounded=True) if self.context else nullcontext():
             log = self._builder.read_log(message)
             attempt = log.attempt or Attempt()
             if attempt.reply is not None:

@@ -76,10 +76,12 @@ def make_folder(path: str) -> None:
 
 
 @contextmanager
-def lock(path: str, wait: float = LOCK_WAIT, *, shared: bool = False) -> Iterator[None]:
+def lock(
+    path: str, wait: float = LOCK_WAIT, *, shared: bool = False, bounded: bool = False
+) -> Iterator[None]:
     """Hold the lock of `path`, a file nothing else is ever done with, alone or shared. Waits in the
     kernel's queue, which is fair; Busy when nobody got it for `wait` seconds, and who has it does
-    nothing. A lock file is never removed or replaced: flock on a file that can be renamed away
+    nothing, or, `bounded`, whatever that one does. A lock file is never removed or replaced: flock on a file that can be renamed away
     protects nothing. So may a folder be."""
     if os.path.isdir(path):
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -87,18 +89,18 @@ def lock(path: str, wait: float = LOCK_WAIT, *, shared: bool = False) -> Iterato
         make_folder(os.path.dirname(path))
         fd = regular.open_lock(path)
     try:
-        if not _flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait):
+        if not _flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait, bounded):
             raise Busy(f"'{path}' is held by another process", cure="try again")
         yield
     finally:
         close(fd)
 
 
-def _flock(fd: int, kind: int, wait: float) -> bool:
+def _flock(fd: int, kind: int, wait: float, bounded: bool) -> bool:
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return wait > 0 and lock_queue.wait(fd, kind, wait)
+        return wait > 0 and lock_queue.wait(fd, kind, wait, bounded=bounded)
     return True
 
 

@@ -18,12 +18,14 @@ MOST = 12  # as long as that, times a wait, one may be waited for of which nothi
 FREE = -1
 
 
-def wait(fd: int, kind: int, seconds: float) -> bool:
+def wait(fd: int, kind: int, seconds: float, *, bounded: bool = False) -> bool:
     """Get the lock, LOCK_EX or LOCK_SH, once it is free. False when one process had it all the
-    time, and did nothing."""
+    time, and did nothing; or after these seconds, `bounded`."""
     turn = _Turn(fd, kind)
     before, since = _look(fd), time.monotonic()
     while not turn.has_come(seconds):
+        if bounded:
+            return False
         now = _look(fd)
         if now != before:
             before, since = now, time.monotonic()

@@ -84,7 +84,7 @@ def expect_none(home: Home) -> None:
 
 def hold_lock(home: Home, wait: float = 0) -> AbstractContextManager[None]:
     """The lock of a scan, which no other scan waits for."""
-    return files.lock(home.path("remind", "lock"), wait=wait)
+    return files.lock(home.path("remind", "lock"), wait=wait, bounded=True)
 
 
 def judge_clock(seen: LastScan, boot: str, offset: int) -> tuple[LastScan, bool]:

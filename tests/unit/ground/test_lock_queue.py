@@ -84,6 +84,11 @@ def test_who_waits_for_one_that_goes_on_waits_as_long_as_it_does(path, monkeypat
         later.join()
 
 
+def test_a_bounded_wait_is_no_longer_whoever_goes_on(path):
+    with held(path, work_now_and_then), pytest.raises(Busy), files.lock(path, 0.1, bounded=True):
+        raise AssertionError
+
+
 @told
 @pytest.mark.parametrize("what", [work, work_now_and_then])
 def test_one_that_was_stopped_is_not_waited_for(path, what):
