@@ -5,27 +5,28 @@ from importlib import import_module
 
 from .shape import Client
 
+#: the module of each, by its name
+_MODULES = {
+    "claude-code": "claude_code",
+    "codex": "codex",
+    "gemini-cli": "gemini",
+    "opencode": "opencode",
+    "pi": "pi",
+}
+
 
 class _Clients(Mapping[str, Client]):
     """By their names; each is loaded when it is asked for."""
 
-    _MODULES = {
-        "claude-code": "claude_code",
-        "codex": "codex",
-        "gemini-cli": "gemini",
-        "opencode": "opencode",
-        "pi": "pi",
-    }
-
     def __getitem__(self, name: str) -> Client:
-        client: Client = import_module(f".{self._MODULES[name]}", __name__).CLIENT
+        client: Client = import_module(f".{_MODULES[name]}", __name__).CLIENT
         return client
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._MODULES)
+        return iter(_MODULES)
 
     def __len__(self) -> int:
-        return len(self._MODULES)
+        return len(_MODULES)
 
 
 CLIENTS = _Clients()
