@@ -79,10 +79,10 @@ def make_folder(path: str) -> None:
 def lock(
     path: str, wait: float = LOCK_WAIT, *, shared: bool = False, bounded: bool = False
 ) -> Iterator[None]:
-    """Hold the lock of `path`, a file nothing else is ever done with, alone or shared. Waits in the
-    kernel's queue, which is fair; Busy when nobody got it for `wait` seconds, and who has it does
-    nothing, or, `bounded`, whatever that one does. A lock file is never removed or replaced: flock on a file that can be renamed away
-    protects nothing. So may a folder be."""
+    """Hold the lock of `path`, a file nothing else is ever done with, alone or shared. Waits in
+    the kernel's queue, which is fair; Busy when nobody got it for `wait` seconds, and who has it
+    does nothing, or, `bounded`, whatever that one does. A lock file is never removed or replaced:
+    flock on a file that can be renamed away protects nothing. So may a folder be."""
     if os.path.isdir(path):
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     else:

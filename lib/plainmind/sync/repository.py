@@ -32,16 +32,12 @@ _NEW = "refs/mind/new"  # of a commit that is being made; nothing reads it
 #: how git says that somebody else pushed first
 _LOST = ("[rejected]", "fetch first", "non-fast-forward", "stale info", "cannot lock ref",
          "failed to update ref", "incorrect old value", "reference already exists")  # fmt: skip
-#: which it says beside why
-_NO_NEWS = ("Could not read from remote repository", "and the repository exists.",
-            "make sure you have the correct access rights")  # fmt: skip
+_NO_NEWS = "Could not read from remote repository"  # which it says beside why
 #: what of it does not pass by itself
 _CURES = {
     "dubious ownership": "let the remote be yours, or reach it by ssh as whoever owns it",
     "does not appear to be a git repository": "name another with 'mem-sync init REMOTE'",
     "refusing to update checked out branch": "the remote has to be bare: 'git init --bare'",
-    "Host key verification failed": "connect once by hand, and confirm its key: ssh HOST",
-    "Permission denied (": "give that account this machine's ssh key, one without a passphrase",
     "fsck error": "somebody pushed what no mem-sync does: set the remote's main back",
 }
 #: what a git that failed leaves: a lock; half of a pack, and fast-import's report of it
@@ -365,8 +361,7 @@ class Repository:
 
 def _explain(failed: GitFailed) -> str:
     """What a remote's refusal comes down to: the lines that git marks."""
-    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said)]
-    rows = [row for row in rows if not any(words in row for words in _NO_NEWS)]
+    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said) if _NO_NEWS not in row]
     rows = [row for row in rows if not re.match(r"remote:.*(?:objects:|Total) +\d", row)]
     told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
     rows = list(dict.fromkeys(told or [row for row in rows if row][-1:]))
