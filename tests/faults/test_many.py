@@ -391,7 +391,7 @@ def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
     back."""
     order(home, "backend", "start")
     both = fork.Barrier(2)
-    monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
+    monkeypatch.setattr(files, "lock", lambda *_, **__: nullcontext())
 
     def replaced(path: str, change, **how) -> None:
         data = change(files.read(path))
@@ -413,7 +413,7 @@ def test_without_the_lock_this_would_fail(home, monkeypatch):
             both.wait(60)
         return append(path, data, **more)
 
-    monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
+    monkeypatch.setattr(files, "lock", lambda *_, **__: nullcontext())
     monkeypatch.setattr(files, "append", append_together)
 
     def work(number: int) -> str:

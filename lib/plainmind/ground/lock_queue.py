@@ -147,14 +147,14 @@ def _read_threads(process: int) -> dict[str, tuple[bytes, bytes]]:
         threads = os.listdir(f"/proc/{process}/task") if process > 0 else []
         for thread in threads:
             if int(thread) != _thread.get_native_id():
-                found[thread] = _read_thread(f"/proc/{process}/task/{thread}/status")
+                found[thread] = _read_thread(process, thread)
     except OSError:  # it ended meanwhile
         pass
     return found
 
 
-def _read_thread(path: str) -> tuple[bytes, bytes]:
-    with open(path, "rb") as file:
+def _read_thread(process: int, thread: str) -> tuple[bytes, bytes]:
+    with open(f"/proc/{process}/task/{thread}/status", "rb") as file:
         lines = file.read().split(b"\n")
     state = next(line.split()[1] for line in lines if line.startswith(b"State:"))
     return state, b" ".join(line for line in lines if b"ctxt_switches:" in line)

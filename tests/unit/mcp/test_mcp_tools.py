@@ -297,7 +297,7 @@ def test_a_corrupt_index_and_a_broken_setting_do_as_in_the_commands(filled, aske
 
 
 @pytest.mark.parametrize("name, broken, told", [
-    ("_flock", lambda fd, kind, wait: False, "is held by another process; try again"),
+    ("_flock", lambda fd, kind, wait, bounded: False, "is held by another process; try again"),
     ("append", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only file system", "/x")),
      "/x: read-only file system"),
     ("append", lambda *_, **__: 1 / 0,

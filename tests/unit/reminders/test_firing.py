@@ -1116,9 +1116,9 @@ def note_waits(monkeypatch) -> list[float]:
     """How long each lock is waited for, at most, from now on."""
     waits, lock = [], files.lock
 
-    def noted(path, wait=files.LOCK_WAIT):
+    def noted(path, wait=files.LOCK_WAIT, **how):
         waits.append(wait)
-        return lock(path, wait)
+        return lock(path, wait, **how)
 
     monkeypatch.setattr(files, "lock", noted)
     return waits

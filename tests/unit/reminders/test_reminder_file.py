@@ -203,7 +203,7 @@ def test_somebody_else_makes_it_first(home):
 
 def test_changes_of_ours_wait_for_each_other(home, path, monkeypatch):
     flock = files._flock
-    monkeypatch.setattr(files, "_flock", lambda fd, kind, wait: flock(fd, kind, 0))
+    monkeypatch.setattr(files, "_flock", lambda fd, kind, wait, bounded: flock(fd, kind, 0, True))
     with files.lock(home.lock), pytest.raises(Busy, match="is held by another process"):
         file.edit(home, path, lambda data: data + b"ours\n")
     assert files.read(path) == b"mine\n"
