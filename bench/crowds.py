@@ -2,9 +2,10 @@
 
     .venv/bin/python bench/crowds.py [--writers 64] [--events 1000] [--readers 8] [--turns 10000]
 
-Counts come first: what was refused, lost or doubled, and which reader was told of a lock or an I/O
-error. Times are by the clock, as a share of the readers' own quiet median in the same run; on a
-machine on which others work they say little. All of it runs with the lowest priority.
+The readers' home is one of bench/homes.py, of the folder --homes if it is there. Counts come first:
+what was refused, lost or doubled, and which reader was told of a lock or an I/O error. Times are by
+the clock, as a share of the readers' own quiet median in the same run; on a machine on which others
+work they say little. All of it runs with the lowest priority.
 """
 
 import argparse
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1000)
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--turns", type=int, default=10_000)
+    parser.add_argument("--homes", default="")
     given = parser.parse_args()
     if given.writers:
         with tempfile.TemporaryDirectory() as home:
@@ -157,7 +159,8 @@ def main() -> None:
         import homes
 
         with tempfile.TemporaryDirectory() as folder:
-            home = homes.make(folder, given.turns)
+            home = os.path.join(folder, "home")
+            shutil.copytree(homes.make(given.homes or folder, given.turns), home)
             quiet = _tell("quiet", read(home, given.readers, None), 0)
             forget_vectors(home)
             embed = [f"{BIN}/mem-embed", "--quiet"]

@@ -308,8 +308,9 @@ class Engine(Protocol):
     def made_in(self, home: Home, folder: str) -> Index:
         """An index of the home that lives in another folder, made when it is not there."""
 
-    def rebuild(self, home: Home) -> None:
-        """Throw the index away; the next opening makes it again."""
+    def rebuild(self, home: Home, fill: Callable[[Index], None] | None = None) -> None:
+        """Throw the index away; the next opening makes it again. One of files is there until
+        another, which `fill` has filled, takes its place."""
 
     def exists(self, home: Home) -> bool: ...
 
@@ -317,4 +318,4 @@ class Engine(Protocol):
         """Names of files of `index/`: damaged indexes that were set aside."""
 
     def discard_set_aside(self, home: Home) -> None:
-        """Delete damaged indexes that were set aside."""
+        """Delete damaged indexes that were set aside, and what a rebuild left that was killed."""

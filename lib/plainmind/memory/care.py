@@ -65,7 +65,12 @@ def list_days(memory: Memory, given: Mapping[str, tuple[int, int, int]]) -> list
 
 
 def rebuild(memory: Memory) -> None:
-    memory.engine.rebuild(memory.home)
+    def fill(index: Index) -> None:
+        index.progress, index.say = memory.progress("rebuilding"), memory.say
+        index.counts()
+        index.optimize()
+
+    memory.engine.rebuild(memory.home, fill)
     for index in memory.opened(work="rebuilding"):
         with index:
             index.counts()

@@ -108,7 +108,8 @@ def forget(
     if memory.dry or not os.path.isdir(memory.home.root):
         yield from _find(memory, key, refs, meta_too, reason, report).preview()
         return
-    with files.lock(lock):
+    # an index that is being made beside this one may have been told the text
+    with files.lock(lock), files.lock(os.path.join(memory.home.index, "rebuild.lock")):
         exchange.recover(memory.home.path(UNFINISHED))  # one that was not written to its end
         left = read_unfinished(memory.home)
         failing: list[Job] = []

@@ -84,7 +84,7 @@ class PostgresEngine:
             return opening.made_in(home, folder)
         return self._open(home)
 
-    def rebuild(self, home: Home) -> None:
+    def rebuild(self, home: Home, fill: Callable[[Index], None] | None = None) -> None:
         """Also of the other engine nothing stays."""
         from ..sqlite import opening
 

@@ -156,16 +156,24 @@ def list_files(home: Home) -> list[str]:
 
 
 def discard_set_aside(home: Home) -> None:
+    from . import remaking
+
+    remaking.discard(home)
     for name in list_set_aside(home):
         os.unlink(os.path.join(home.index, name))
 
 
-def rebuild(home: Home) -> None:
+def rebuild(home: Home, fill: Callable[[FileTables], None] | None = None) -> None:
+    from . import remaking
+
     _make_way(home, _path(home), lambda text: None)
     files.make_folder(home.index)
-    with files.lock(os.path.join(home.index, "lock")), files.lock(home.index):
+    lock = files.lock(os.path.join(home.index, "lock"))
+    with remaking.filled(home, made_in, fill) as made, lock, files.lock(home.index):
         for path in _list_parts(_path(home)):
             os.unlink(path)
+        for new, place in made:
+            os.rename(new, place)
         files.sync_folder(home.index)
 
 

@@ -1,0 +1,116 @@
+"""An index is made again beside the one there is: who asks meanwhile is answered by that one."""
+
+import os
+import signal
+
+import pytest
+from plainmind.ground import files
+from plainmind.ground.errors import Busy
+from plainmind.index.rows import events
+from plainmind.index.sqlite import opening, remaking
+from plainmind.memory import care, event_forgetting
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW
+from unit.index import stores
+from unit.index.stores import Shape, answers
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+@pytest.fixture
+def before(home) -> list:
+    stores.fill(home, Shape(seed=3, events=40, contexts=2))
+    with stores.opened(home) as index:
+        stores.run(index, stores.Fake())
+        index.serve(stores.MODEL)
+    return answers(home, [])
+
+
+def names(home) -> list[str]:
+    return sorted(os.listdir(home.index))
+
+
+def test_who_asks_meanwhile_is_answered_and_takes_nothing_in(home, before, monkeypatch):
+    inode, taken = os.stat(opening._path(home)).st_ino, []
+
+    def fill(index) -> None:
+        index.optimize()
+        with monkeypatch.context() as patch:
+            patch.setattr(events, "_take_in", lambda *given: taken.append(given))
+            assert answers(home, []) == before
+
+    opening.rebuild(home, fill)
+    assert taken == [] and os.stat(opening._path(home)).st_ino != inode
+    assert answers(home, []) == before and care.verify(stores.memory(home)) == []
+    assert remaking.FOLDER not in names(home)
+
+
+def test_what_is_said_meanwhile_is_found_after_it(home, before):
+    def fill(index) -> None:
+        index.counts()
+        Log(home).append("test/0", [EventDraft(NOW, "user", "a late word", {})], NOW)
+        with stores.opened(home) as other:
+            assert other.counts()["turns"] == 41
+
+    opening.rebuild(home, fill)
+    with stores.opened(home) as index:
+        assert index.counts()["turns"] == 41
+    assert care.verify(stores.memory(home)) == []
+
+
+def test_an_index_that_was_open_meanwhile_is_not_asked_any_more(home, before):
+    memory = stores.memory(home)
+    times = []
+    for index in memory.opened():
+        with index:
+            times.append(index.counts()["turns"])
+            if len(times) == 1:
+                care.rebuild(memory)
+                index.counts()
+    assert times == [40, 40]
+    assert answers(home, []) == before
+
+
+def test_a_rebuild_that_is_killed_changes_nothing(home, before):
+    child = os.fork()
+    if not child:
+        opening.rebuild(home, lambda index: os.kill(os.getpid(), signal.SIGKILL))
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert answers(home, []) == before and remaking.FOLDER in names(home)
+    opening.discard_set_aside(home)  # as mem-forget does: it may have had the text
+    assert remaking.FOLDER not in names(home)
+    os.mkdir(os.path.join(home.index, remaking.FOLDER))
+    care.rebuild(stores.memory(home))
+    assert answers(home, []) == before and remaking.FOLDER not in names(home)
+
+
+def test_a_damaged_index_is_made_again_by_it(home, before):
+    with open(opening._path(home), "r+b") as file:
+        file.write(b"no index" * 1000)
+    care.rebuild(stores.memory(home))
+    assert answers(home, []) == before
+
+
+def refuse_rebuilding(path, *given, lock=files.lock, **more):
+    if path.endswith("rebuild.lock"):
+        raise Busy("a rebuild runs")
+    return lock(path, *given, **more)
+
+
+def test_who_forgets_waits_for_it(home, before):
+    """It may have read the text already."""
+    held = []
+
+    def fill(index) -> None:
+        index.counts()
+        with pytest.raises(Busy), files.lock(os.path.join(home.index, "rebuild.lock"), 0):
+            held.append(1)
+
+    opening.rebuild(home, fill)
+    assert held == []
+    given = {"meta_too": False, "reason": "", "report": print}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "lock", refuse_rebuilding)
+        with pytest.raises(Busy):
+            list(event_forgetting.forget(stores.memory(home), b"k", [], **given))
