@@ -250,12 +250,15 @@ class Settings:
         self._values: dict[str, Any] = {}
         if toml.strip():
             for key, value in _flatten(_load(toml, path)).items():
-                place = f"{path}:{_line_of(toml, key)}"
-                self._values[key] = _check(key, value, place, f"'{key}'")
+                try:
+                    self._values[key] = _check(key, value, f"'{key}'")
+                except Misconfigured as error:
+                    error.place = f"{path}:{_line_of(toml, key)}"
+                    raise
         for key in KEYS:
             if text := env(variable(key)):
                 spelled = f"{variable(key)}='{text}'"
-                self._values[key] = _check(key, _convert(key, text), "", spelled)
+                self._values[key] = _check(key, _convert(key, text), spelled)
 
     def __getitem__(self, key: str) -> Any:
         return self._values.get(key, KEYS[key].default)
@@ -272,7 +275,7 @@ class Settings:
     def override(self, key: str, value: Any) -> None:
         """An option's value; None leaves the setting as it is."""
         if value is not None:
-            self._values[key] = _check(key, value, "", f"{key}='{value}'")
+            self._values[key] = _check(key, value, f"{key}='{value}'")
 
 
 def _load(toml: str, path: str) -> dict[str, Any]:
@@ -287,31 +290,38 @@ def _load(toml: str, path: str) -> dict[str, Any]:
         raise Misconfigured(what, place=f"{path}:{line}", cure="fix the line") from None
 
 
-def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(table: dict[str, Any]) -> dict[str, Any]:
+    """Keys with dots, of tables within tables: as many as somebody writes."""
     flat: dict[str, Any] = {}
-    for name, value in table.items():
-        key = prefix + name
-        flat.update(_flatten(value, key + ".") if isinstance(value, dict) else {key: value})
+    left = [("", table)]
+    for prefix, inner in left:
+        for name, value in inner.items():
+            if isinstance(value, dict):
+                left.append((f"{prefix}{name}.", value))
+            else:
+                flat[f"{prefix}{name}"] = value
     return flat
 
 
 def _line_of(toml: str, key: str) -> int:
     """The line where a key's value starts: that after which the file, cut there, has the key."""
+    import bisect
     import tomllib
 
-    rows, start = toml.split("\n"), 1
-    for number in range(1, len(rows) + 1):
-        try:
-            flat = _flatten(tomllib.loads("\n".join(rows[:number])))
-        except tomllib.TOMLDecodeError:  # within a value of several lines
-            continue
-        if key in flat:
-            return start
-        start = number + 1
-    return start
+    rows = toml.split("\n")
+
+    def is_there(number: int) -> bool:
+        for end in range(number, len(rows) + 1):
+            try:
+                return key in _flatten(tomllib.loads("\n".join(rows[:end])))
+            except tomllib.TOMLDecodeError:  # within a value of several lines
+                continue
+        return True
+
+    return bisect.bisect_left(range(len(rows) + 1), True, key=is_there)
 
 
-def _check(key: str, value: Any, place: str, spelled: str) -> Any:
+def _check(key: str, value: Any, spelled: str) -> Any:
     """The value as the key's type. Misconfigured says the value as it was `spelled`."""
     setting = KEYS.get(key)
     if setting is None:
@@ -319,7 +329,7 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
 
         near = difflib.get_close_matches(key, KEYS, 1)
         cure = f"did you mean '{near[0]}'?" if near else "remove it"
-        raise Misconfigured(f"unknown setting {spelled}", place=place, cure=cure)
+        raise Misconfigured(f"unknown setting {spelled}", cure=cure)
     if setting.type is float and type(value) is int:
         value = float(value)
     least, most = setting.least, setting.most
@@ -337,7 +347,7 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
         what, spelled = "is not a time zone", spelled if "=" in spelled else f"'{value}'"
     else:
         return value
-    raise Misconfigured(f"{spelled} {what}", place=place, cure=cure)
+    raise Misconfigured(f"{spelled} {what}", cure=cure)
 
 
 def _are_choices(setting: Key, value: Any) -> bool:

@@ -1,7 +1,9 @@
 """Settings: what is wrong is named with its file, line and key; option, environment, file, default,
 in this order."""
 
+import json
 import re
+import tomllib
 
 import pytest
 from plainmind.ground.errors import Misconfigured
@@ -141,3 +143,25 @@ def test_a_variable_that_is_wrong(name, value, said):
 def test_an_option_that_is_wrong():
     with pytest.raises(Misconfigured, match="recall.sim='dot' is unknown"):
         settings().override("recall.sim", "dot")
+
+
+def test_a_key_of_any_depth_is_unknown():
+    for deep in (".".join(["a"] * 3000) + " = 1", "[" + ".".join(["a"] * 3000) + "]\nb = 1"):
+        with pytest.raises(Misconfigured, match=r"config.toml:\d+: unknown setting"):
+            settings(f"{deep}\n")
+
+
+def test_a_file_that_has_every_setting_is_parsed_once(monkeypatch):
+    """Which line a setting stands on is nobody's question while nothing is wrong; then few parts of
+    the file are looked at."""
+    rows = [
+        f"{key} = {json.dumps(known.default)}  # {known.meaning}" for key, known in KEYS.items()
+    ]
+    texts, load = [], tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda text: texts.append(text) or load(text))
+    settings("\n".join(rows))
+    assert len(texts) == 1
+    comments = ["# a word"] * 2000
+    with pytest.raises(Misconfigured, match=f":{len(rows) + 2001}: unknown setting 'b'"):
+        settings("\n".join([*rows, *comments, "b = 1", *comments]))
+    assert len(texts) < 40
