@@ -10,7 +10,7 @@ import _thread
 import fcntl
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MOST = 12  # as long as that, times a wait, one may be waited for of which nothing moves
@@ -92,8 +92,7 @@ def _find_holder(fd: int) -> int:
             holders, waits = _read_locks(locks)
     except (OSError, ValueError, IndexError):
         return 0
-    end = b":%d" % os.fstat(fd).st_ino
-    file = next((file for file in holders if file.endswith(end)), b"")
+    file = next(_named(holders, os.fstat(fd)), b"")
     holder, passed = holders.get(file, FREE), set[int]()
     while holder in waits:
         if holder in passed:
@@ -101,6 +100,15 @@ def _find_holder(fd: int) -> int:
         passed.add(holder)
         holder = holders.get(waits[holder], FREE)
     return holder
+
+
+def _named(files: Iterable[bytes], at: os.stat_result) -> Iterator[bytes]:
+    """How the kernel names a file among these. The same number on another device is another file,
+    which a daemon may have for ever; but of Btrfs it names another device than `at` does."""
+    number = b":%d" % at.st_ino
+    alike = [file for file in files if file.endswith(number)]
+    exact = b"%02x:%02x%b" % (os.major(at.st_dev), os.minor(at.st_dev), number)
+    yield from [exact] if exact in alike else alike
 
 
 def _read_locks(locks: Iterable[bytes]) -> tuple[dict[bytes, int], dict[int, bytes]]:
@@ -127,15 +135,16 @@ def goes_on(path: str, seconds: float) -> bool:
 
 def _look_at_parts(path: str) -> list[_Look] | None:
     """At each of them; None where that is not told."""
-    found = set[int]()
-    end = b":%d" % os.stat(path).st_ino
+    owners: dict[bytes, set[int]] = {}
     try:
+        at = os.stat(path)
         with open("/proc/locks", "rb") as locks:
             for words in map(bytes.split, locks):
-                if words[1] == b"POSIX" and words[5].endswith(end):
-                    found.add(max(0, int(words[4])))
+                if words[1] == b"POSIX":
+                    owners.setdefault(words[5], set()).add(max(0, int(words[4])))
     except (OSError, ValueError, IndexError):
         return None
+    found = set[int]().union(*(owners[file] for file in _named(owners, at)))
     return [_look_at(process) for process in sorted(found - {os.getpid()})]
 
 

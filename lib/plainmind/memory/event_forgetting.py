@@ -15,14 +15,14 @@ goes with an event. Refuses to know how a body is blanked.
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from ..formats import reference
 from ..formats.log import event as events
 from ..formats.log import forgotten
-from ..ground import clock, exchange, files, regular, stream
-from ..ground.errors import Failure, NoInput, NotPermitted, Usage
+from ..ground import clock, exchange, files, lock_queue, regular, stream
+from ..ground.errors import Busy, Failure, NoInput, NotPermitted, Usage
 from ..ground.paths import Home
 from ..index import cache, embedding
 from ..truth.log import blanking, reader
@@ -250,8 +250,7 @@ class _Forgetting:
             engine.discard_set_aside(home)
         if not os.path.isdir(home.vectors):
             return
-        # a run of mem-embed may have the text in its hands, and keep its vector when it is made
-        with files.lock(os.path.join(home.index, "embed.lock")):
+        with _without_embedding(home):
             old, new = set(self.job.hashes), set(self._replace_with_blank()._hashes())
             cache.forget(home, {bytes.fromhex(hash) for hash in old - new})
         for index in self.memory.opened():
@@ -273,6 +272,22 @@ class _Forgetting:
         look = standing.Look(self.memory, self.job.targets, self.pieces, self.short)
         with self._noting():
             yield from look.everywhere(self.home.path(UNFINISHED), gone)
+
+
+@contextmanager
+def _without_embedding(home: Home) -> Iterator[None]:
+    """A run of mem-embed may have the text in its hands, and keep its vector when it is made. One
+    of many texts takes hours: it is waited for a minute."""
+    wait = files.LOCK_WAIT * lock_queue.MOST
+    with ExitStack() as held:
+        try:
+            held.enter_context(
+                files.lock(os.path.join(home.index, "embed.lock"), wait, bounded=True)
+            )
+        except Busy:
+            what = "mem-embed is at work, and may have the text in its hands"
+            raise Busy(what, cure="end it, or wait until it has ended") from None
+        yield
 
 
 # --- what is to be done, on disk

@@ -185,6 +185,26 @@ def test_one_that_works_is_told_from_one_that_sleeps(path, tmp_path):
 
 
 @told
+@pytest.mark.parametrize("others", [b"00:00", b"ff:ff"])
+def test_a_file_of_the_same_number_on_another_device_is_another_one(path, monkeypatch, others):
+    """A daemon that has a lock in /run for ever does not work, whoever has ours."""
+    read = lock_queue._read_locks
+
+    def read_more(locks):
+        more = [b"1: FLOCK  ADVISORY  WRITE 1 %b:%d 0 EOF\n" % (others, os.stat(path).st_ino)]
+        return read([*more, *locks])
+
+    monkeypatch.setattr(lock_queue, "_read_locks", read_more)
+    with files.lock(path), open(path, "rb") as file:
+        assert lock_queue._find_holder(file.fileno()) == os.getpid()
+
+
+@told
+def test_a_file_that_is_gone_tells_nothing(path):
+    assert not lock_queue.goes_on(path, 0)
+
+
+@told
 def test_of_one_that_waits_itself_who_is_waited_for_counts(path, tmp_path):
     """To look every moment whether it is its turn is no progress: two that wait for each other
     would wait for ever."""

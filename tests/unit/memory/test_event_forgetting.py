@@ -2,6 +2,7 @@
 and the logs are still proved."""
 
 import json
+import multiprocessing
 import os
 import shutil
 
@@ -24,7 +25,7 @@ from plainmind.truth.log import native_answers, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance
 from plainmind.truth.resident import journal as writeback
-from scene import NOW, STAMP
+from scene import NOW, PATIENCE, STAMP
 from unit.index.engines import engine_in_use
 
 pytestmark = pytest.mark.usefixtures("unsynced", "engine")
@@ -475,6 +476,32 @@ def test_a_run_of_mem_embed_is_waited_for(scene, monkeypatch):
         scene.forget(ref)
     assert [failure.code for failure in scene.failures] == [75]
     assert os.path.exists(scene.home.path(event_forgetting.UNFINISHED))
+    scene.forget()
+    assert scene.holding(WORD) == [] and scene.lint() == []
+
+
+def test_a_run_of_mem_embed_that_goes_on_for_hours_is_not_waited_for_that_long(scene, monkeypatch):
+    ref = scene.say("user", TEXT)
+    scene.embed()
+    monkeypatch.setattr(files, "LOCK_WAIT", 0.05)
+    lock, fork = scene.home.path("index", "embed.lock"), multiprocessing.get_context("fork")
+    has, done = fork.Event(), fork.Event()
+
+    def embed() -> None:
+        with files.lock(lock):
+            has.set()
+            for _ in range(3000):  # whoever asks waits for one that goes on
+                if done.wait(0.01):
+                    return
+
+    run = fork.Process(target=embed)
+    run.start()
+    assert has.wait(PATIENCE)
+    scene.forget(ref)
+    assert run.is_alive() and [failure.code for failure in scene.failures] == [75]
+    assert "mem-embed is at work" in str(scene.failures[0])
+    done.set()
+    run.join()
     scene.forget()
     assert scene.holding(WORD) == [] and scene.lint() == []
 
