@@ -15,7 +15,7 @@ goes with an event. Refuses to know how a body is blanked.
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from ..formats import reference
@@ -108,8 +108,7 @@ def forget(
     if memory.dry or not os.path.isdir(memory.home.root):
         yield from _find(memory, key, refs, meta_too, reason, report).preview()
         return
-    # an index that is being made beside this one may have been told the text
-    with files.lock(lock), files.lock(os.path.join(memory.home.index, "rebuild.lock")):
+    with files.lock(lock):
         exchange.recover(memory.home.path(UNFINISHED))  # one that was not written to its end
         left = read_unfinished(memory.home)
         failing: list[Job] = []
@@ -243,10 +242,11 @@ class _Forgetting:
     def _clean_index(self) -> None:
         home, engine = self.home, self.memory.engine
         page_facts.discard(home)
-        if engine.exists(home):
-            for index in self.memory.opened():
-                with index:
-                    index.forget(list(self.job.by_path()))
+        with _without_rebuild(home):
+            if engine.exists(home):
+                for index in self.memory.opened():
+                    with index:
+                        index.forget(list(self.job.by_path()))
             engine.discard_set_aside(home)
         if not os.path.isdir(home.vectors):
             return
@@ -272,6 +272,12 @@ class _Forgetting:
         look = standing.Look(self.memory, self.job.targets, self.pieces, self.short)
         with self._noting():
             yield from look.everywhere(self.home.path(UNFINISHED), gone)
+
+
+def _without_rebuild(home: Home) -> AbstractContextManager[None]:
+    """An index that is being made beside the one there is may have been told the text."""
+    there = os.path.isdir(home.index)
+    return files.lock(os.path.join(home.index, "rebuild.lock")) if there else nullcontext()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ...ground import files
+from ...ground import files, regular
 from ...ground.paths import Home
 from .tables import FileTables
 
@@ -39,7 +39,10 @@ def filled(
 
 
 def discard(home: Home) -> None:
-    """Remove what one left that was killed."""
+    """Remove what one left that was killed, or whatever stands in its place."""
     folder = os.path.join(home.index, FOLDER)
-    if os.path.lexists(folder):
+    if os.path.isdir(folder) and not os.path.islink(folder):
+        regular.change_mode(folder, 0o700)
         shutil.rmtree(folder)
+    elif os.path.lexists(folder):  # a pipe would be waited for
+        os.unlink(folder)

@@ -1,16 +1,18 @@
 """An index is made again beside the one there is: who asks meanwhile is answered by that one."""
 
 import os
+import shutil
 import signal
+import threading
+import time
 
 import pytest
 from plainmind.ground import files
-from plainmind.ground.errors import Busy
 from plainmind.index.rows import events
 from plainmind.index.sqlite import opening, remaking
 from plainmind.memory import care, event_forgetting
 from plainmind.truth.log.writer import EventDraft, Log
-from scene import NOW
+from scene import NOW, PATIENCE
 from unit.index import stores
 from unit.index.stores import Shape, answers
 
@@ -92,25 +94,47 @@ def test_a_damaged_index_is_made_again_by_it(home, before):
     assert answers(home, []) == before
 
 
-def refuse_rebuilding(path, *given, lock=files.lock, **more):
-    if path.endswith("rebuild.lock"):
-        raise Busy("a rebuild runs")
-    return lock(path, *given, **more)
+PLACED = {
+    "a file": lambda path: open(path, "w").close(),
+    "a pipe": os.mkfifo,
+    "a link": lambda path: os.symlink(os.path.dirname(os.path.dirname(path)), path),
+    "a link to nothing": lambda path: os.symlink("nowhere", path),
+    "a closed folder": lambda path: (os.makedirs(f"{path}/mind.db"), os.chmod(path, 0)),
+}
 
 
-def test_who_forgets_waits_for_it(home, before):
-    """It may have read the text already."""
-    held = []
+@pytest.mark.parametrize("place", PLACED.values(), ids=PLACED)
+def test_what_stands_in_the_place_of_its_folder_makes_way(home, before, place):
+    place(os.path.join(home.index, remaking.FOLDER))
+    care.rebuild(stores.memory(home))
+    assert answers(home, []) == before and remaking.FOLDER not in names(home)
+
+
+def test_who_forgets_waits_for_it_with_the_index_alone(home, before):
+    """It may have read the text already; but the log does not."""
+    said = Log(home).append("test/0", [EventDraft(NOW, "user", "a quokka", {})], NOW)[0]
+    path, failures = home.path(said.path), []
+    given = {"meta_too": False, "reason": "", "report": failures.append}
+    forget = lambda: list(event_forgetting.forget(stores.memory(home), b"", [said.ref], **given))
+    forgetting = threading.Thread(target=forget)
 
     def fill(index) -> None:
         index.counts()
-        with pytest.raises(Busy), files.lock(os.path.join(home.index, "rebuild.lock"), 0):
-            held.append(1)
+        forgetting.start()
+        end = time.monotonic() + PATIENCE
+        while b"quokka" in files.read(path):
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
     opening.rebuild(home, fill)
-    assert held == []
+    forgetting.join()
+    assert failures == [] and b"quokka" not in files.read(opening._path(home))
+
+
+def test_what_cannot_be_an_index_keeps_nobody_from_forgetting(home, before):
+    said = Log(home).append("test/0", [EventDraft(NOW, "user", "a quokka", {})], NOW)[0]
+    shutil.rmtree(home.index)
+    os.symlink("nowhere", home.index)
     given = {"meta_too": False, "reason": "", "report": print}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "lock", refuse_rebuilding)
-        with pytest.raises(Busy):
-            list(event_forgetting.forget(stores.memory(home), b"k", [], **given))
+    list(event_forgetting.forget(stores.memory(home), b"", [said.ref], **given))
+    assert b"quokka" not in files.read(home.path(said.path))
