@@ -5,17 +5,19 @@ import json
 import os
 import re
 import subprocess
+import time
 from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import pytest
 from forks import PYTHON
-from plainmind.ground import clock
+from plainmind.ground import clock, file_states
 from plainmind.ground.paths import Home
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT
 from unit.index import stores
+from unit.index.vaults import write
 
 #: what each takes longer to import than a hook may
 HEAVY = {
@@ -30,16 +32,18 @@ STORE = {"sqlite3", "ctypes", "plainmind.index", "plainmind.recall", "plainmind.
 #: runs a page, and tells as it ends what it did
 WATCHED = """
 import click, json, os, runpy, sys
-start, opened, started = set(sys.modules), [], []
+start, opened, listed, started = set(sys.modules), [], [], []
 def note(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         opened.append(arguments[0])
+    elif event in ("os.scandir", "os.listdir") and isinstance(arguments[0], str):
+        listed.append(arguments[0])
     elif event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "os.exec"):
         started.append(event)
 sys.addaudithook(note)
 tell, end = int(sys.argv[1]), os._exit
 def report(code):
-    told = {"modules": [*set(sys.modules) - start], "opened": opened, "started": started}
+    told = [[*set(sys.modules) - start], opened, listed, started]
     os.write(tell, json.dumps(told).encode())
     end(code)
 os._exit = report
@@ -51,6 +55,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 class Work(NamedTuple):
     modules: set[str]
     opened: list[str]  # of the memory folder
+    listed: list[str]  # folders of it
     started: list[str]
     out: bytes
 
@@ -66,10 +71,10 @@ def watch(home: Home, **event: str) -> Work:
             input=json.dumps(about).encode(), capture_output=True, env=env,
         )  # fmt: skip
         os.close(write)
-        found = json.loads(told.read())
+        modules, *paths, started = json.loads(told.read())
     assert (ended.returncode, ended.stderr) == (0, b"")
-    opened = [path for path in found["opened"] if path.startswith(home.root)]
-    return Work({*found["modules"]}, opened, found["started"], ended.stdout)
+    opened, listed = ([path for path in of if path.startswith(home.root)] for of in paths)
+    return Work({*modules}, opened, listed, started, ended.stdout)
 
 
 def list_heavy(modules: Iterable[str], known: set[str]) -> list[str]:
@@ -106,10 +111,18 @@ def fill(home: Home, windows: int) -> Home:
     return home
 
 
+def wait_until_settled(path: str) -> None:
+    """Times of a folder that changed in the last moments are not noted."""
+    while not file_states.is_settled(os.stat(path).st_ctime_ns):
+        time.sleep(0.1)
+
+
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory, unsynced) -> tuple[Home, Home]:
     """One with 80 events, and one with 1,200."""
-    return tuple(fill(Home(str(tmp_path_factory.mktemp("h"))), size) for size in (2, 30))
+    made = tuple(fill(Home(str(tmp_path_factory.mktemp("h"))), size) for size in (2, 30))
+    wait_until_settled(made[1].path("raw"))
+    return made
 
 
 def test_a_prompt_does_no_more_in_a_larger_memory(homes):
@@ -127,6 +140,16 @@ def test_a_prompt_does_no_more_in_a_larger_memory(homes):
     assert len(others[0]) == len(others[1]) < 30
     locks = [sum(path.endswith("/index") for path in work.opened) for work in (small, large)]
     assert locks[0] == locks[1] < 15, locks
+
+
+def test_where_no_page_changed_no_folder_of_pages_is_listed(homes):
+    home, asked = homes[0], {"hook_event_name": "UserPromptSubmit", "prompt": "Is the tax due?"}
+    write(home, "taxes", "Taxes are due in April.")
+    wait_until_settled(home.path("knowledge"))
+    seen = [watch(home, prompt_id=f"p{number}", **asked) for number in range(3, 6)]
+    assert all(b"Taxes are due" in work.out for work in seen)
+    listed = [[path for path in work.listed if "/logs" not in path] for work in seen]
+    assert home.path("knowledge") in listed[0] and not listed[2], listed
 
 
 def test_an_answer_opens_no_index(homes):

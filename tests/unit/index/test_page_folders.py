@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import file_states
 from plainmind.ground.paths import Home
 from plainmind.index import reading
@@ -106,6 +107,27 @@ def test_where_nothing_changed_no_folder_is_listed(home, settled, monkeypatch):
     monkeypatch.setattr(page_files, "list_recalled", None)
     with stores.opened(home) as index:
         assert index.counts()["knowledge pages"] == 4
+
+
+def test_a_recall_before_the_look_keeps_nothing_from_being_noted(home, settled):
+    """What moments were found in is read as of one moment, until something is written."""
+    write(home, "a", "about tomatoes")
+    for _ in range(2):
+        with stores.opened(home) as index:
+            index.evidence(Question(["tomato"], None, ""), Scope())
+            index.graph()
+    assert is_spared(home)
+
+
+def test_nobody_waits_for_a_note(home, settled):
+    write(home, "a", "about tomatoes")
+    with stores.opened(home) as index:
+        index.evidence(Question(["tomato"], None, ""), Scope())
+        index.graph()
+    with stores.opened(home) as other, other.writing(), stores.opened(home) as index:
+        index.evidence(Question(["tomato"], None, ""), Scope())
+        assert index.graph()
+    assert not is_spared(home)
 
 
 @pytest.mark.parametrize("path", ["knowledge/b.md", "knowledge/x/b.md", "raw/b.md"])

@@ -209,8 +209,8 @@ class IndexDatabase(ABC):
 
     @abstractmethod
     def note_setting(self, name: str, value: Any) -> None:
-        """Keep what spares the next one a look, unless that could keep anybody waiting. An engine
-        need not."""
+        """Keep what spares the next one a look, unless that could keep anybody waiting; what was
+        being read as of one moment ends with it. An engine need not."""
 
     @abstractmethod
     def reading(self, *, on: bool = False) -> AbstractContextManager[SqlConnection]:

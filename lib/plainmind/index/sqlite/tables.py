@@ -24,7 +24,7 @@ class FileTables(IndexFile):
         return vectors
 
     def note_setting(self, name: str, value: Any) -> None:
-        if self.writable and not self.pretends and not self.db.in_transaction:
+        if self.writable and not self.pretends:
             with suppress(Busy, sqlite3.OperationalError), self.writing(wait=0):
                 self.put_setting(name, value)
 
