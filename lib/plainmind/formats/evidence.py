@@ -174,7 +174,7 @@ class Evidence(Protocol):
         """Whether some of those that are near may be missing."""
 
     def episode_ids(self, events: Sequence[int]) -> Sequence[int]:
-        """The episode that each of these is in; they ascend, and are there."""
+        """The episode that each of these, which are there, is in."""
 
     def all_episodes(self) -> Sequence[int]: ...
 

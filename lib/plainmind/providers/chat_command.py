@@ -18,7 +18,7 @@ from ..ground.environment import Environment
 from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
 from . import answer_json, http
 from .chat import SIZE, JsonObject, OnText, Reply, ReplyBuilder, drop_native, find_native
-from .registry import traits_of
+from .traits import traits_of
 
 #: variables; nothing else, so that no secret reaches the program by accident
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME")

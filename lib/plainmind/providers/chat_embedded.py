@@ -16,8 +16,8 @@ from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from ..ground.installation import tell_cure
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, clean_text
-from .registry import traits_of
 from .too_long import find_too_long
+from .traits import traits_of
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # tokens of an answer: a model this small says what it knows in fewer, then goes round in circles

@@ -17,7 +17,7 @@ from .chat import (
     clean_text,
     find_native,
 )  # fmt: skip
-from .registry import traits_of
+from .traits import traits_of
 
 DEFAULT = "gemini-flash-latest"
 

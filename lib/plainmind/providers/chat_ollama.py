@@ -8,8 +8,8 @@ from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from . import answer_json, http, json_calls, servers
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_object, find_native, merge
-from .registry import traits_of
 from .too_long import find_too_long
+from .traits import traits_of
 
 WHO = "Ollama"
 

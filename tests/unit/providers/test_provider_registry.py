@@ -4,6 +4,7 @@ import sys
 import pytest
 from plainmind.ground.errors import MISCONFIGURED, Misconfigured
 from plainmind.providers import registry, servers
+from plainmind.providers.traits import traits_of
 
 HEAVY = (
     "requests",
@@ -98,16 +99,16 @@ def test_an_identity_names_the_embedder_that_made_it(setting, env, settings, mon
 
 
 def test_what_is_known_of_models():
-    assert registry.traits_of("embedded")[:3] == ("small", "native", 4096)
-    assert registry.traits_of("openai:SmolLM2-1.7B").profile == "small"
-    assert registry.traits_of("ollama:gemma3:4b").tools == "json"
-    assert registry.traits_of("google:gemini-3-pro").context_tokens == 1_000_000
-    assert registry.traits_of("ollama:qwen3").context_tokens == 8192
-    assert registry.traits_of("ollama:qwen3").calls_as_text
-    deepseek = registry.traits_of("openai:deepseek-v4-flash")
+    assert traits_of("embedded")[:3] == ("small", "native", 4096)
+    assert traits_of("openai:SmolLM2-1.7B").profile == "small"
+    assert traits_of("ollama:gemma3:4b").tools == "json"
+    assert traits_of("google:gemini-3-pro").context_tokens == 1_000_000
+    assert traits_of("ollama:qwen3").context_tokens == 8192
+    assert traits_of("ollama:qwen3").calls_as_text
+    deepseek = traits_of("openai:deepseek-v4-flash")
     assert (deepseek.thoughts_field, deepseek.thoughts_opened) == ("reasoning_content", False)
-    assert registry.traits_of("openai:deepseek-r1-distill-qwen-7b").thoughts_opened
-    assert registry.traits_of("openai:anything")[:3] == ("full", "native", 32_768)
+    assert traits_of("openai:deepseek-r1-distill-qwen-7b").thoughts_opened
+    assert traits_of("openai:anything")[:3] == ("full", "native", 32_768)
 
 
 @pytest.mark.parametrize(

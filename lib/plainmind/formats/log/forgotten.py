@@ -20,15 +20,17 @@ from typing import Any, NamedTuple
 
 from .event import FORGOT, RawEvent, chain_digest, header_without_digest, parse_meta
 
+# patterns, compiled where something was taken back: most recalls take in nothing of it
+
 #: what a record says before its reason
-_RECORD = re.compile(r"The text of \S+ \([0-9a-f]*\) was taken back[^:.]*[:.] ?")
+_RECORD = r"The text of \S+ \([0-9a-f]*\) was taken back[^:.]*[:.] ?"
 LINE = b"> (forgotten)\n"
 #: metadata by which events are found, chained and counted; the rest of it may hold words
 STRUCTURE = frozenset(
     """agent author author_id bytes call code cut edited edits exit for forgot full id message_id
     model name of pinned reply_to route session step torn usage""".split()
 )
-_NAME = re.compile(r"[A-Za-z_]{1,32}|\(forgotten\)\**")
+_NAME = r"[A-Za-z_]{1,32}|\(forgotten\)\**"
 
 
 class Forgotten(NamedTuple):
@@ -63,7 +65,7 @@ def parse_record(block: RawEvent) -> Forgotten | None:
 
 def words_of(content: str, meta: dict[str, Any]) -> str:
     """What somebody said in an event: of a record, the reason alone."""
-    return _RECORD.sub("", content, count=1) if FORGOT in meta else content
+    return re.sub(_RECORD, "", content, count=1) if FORGOT in meta else content
 
 
 def is_blank(block: RawEvent) -> bool:
@@ -122,4 +124,4 @@ def _texts(value: Any) -> list[str]:
 
 def _is_name(key: str) -> bool:
     """Whether a key is one that a program has, or stands in the place of one that had words."""
-    return bool(_NAME.fullmatch(key))
+    return bool(re.fullmatch(_NAME, key))

@@ -1,7 +1,6 @@
 """What is known of events for a question (formats.evidence.Evidence): few rows at once, the others
 when a recall asks for them. As of one moment: the transaction stays open."""
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -40,9 +39,9 @@ class StoredEvidence:
             self.pinned = list(dict.fromkeys(map(self._last_form, _pinned(db))))
 
     @cached_property
-    def _starts(self) -> "array[int]":
+    def _starts(self) -> list[int]:
         # the index by time alone is read, which is small
-        return array("q", sorted(id for (id,) in self._db.execute("SELECT id FROM episodes")))
+        return sorted(chain(*self._db.execute("SELECT id FROM episodes")))
 
     def all_episodes(self) -> Sequence[int]:
         return self._starts
