@@ -69,7 +69,7 @@ def make_folder(path: str) -> None:
         try:
             os.mkdir(folder, 0o700)
         except FileExistsError:
-            if not os.path.isdir(folder):
+            if os.path.lexists(folder) and not os.path.isdir(folder):
                 raise
             continue
         sync_folder(os.path.dirname(folder))

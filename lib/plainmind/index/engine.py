@@ -318,4 +318,5 @@ class Engine(Protocol):
         """Names of files of `index/`: damaged indexes that were set aside."""
 
     def discard_set_aside(self, home: Home) -> None:
-        """Delete damaged indexes that were set aside, and what a rebuild left that was killed."""
+        """Delete damaged indexes that were set aside, and what a rebuild left that was killed; one
+        that runs is waited for."""

@@ -15,7 +15,7 @@ goes with an event. Refuses to know how a body is blanked.
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from ..formats import reference
@@ -242,12 +242,12 @@ class _Forgetting:
     def _clean_index(self) -> None:
         home, engine = self.home, self.memory.engine
         page_facts.discard(home)
-        with _without_rebuild(home):
-            if engine.exists(home):
-                for index in self.memory.opened():
-                    with index:
-                        index.forget(list(self.job.by_path()))
-            engine.discard_set_aside(home)
+        engine.discard_set_aside(home)  # a rebuild that runs may have read the text
+        if engine.exists(home):
+            for index in self.memory.opened():
+                with index:
+                    index.forget(list(self.job.by_path()))
+        engine.discard_set_aside(home)  # a damaged one may have been opened
         if not os.path.isdir(home.vectors):
             return
         with _without_embedding(home):
@@ -272,12 +272,6 @@ class _Forgetting:
         look = standing.Look(self.memory, self.job.targets, self.pieces, self.short)
         with self._noting():
             yield from look.everywhere(self.home.path(UNFINISHED), gone)
-
-
-def _without_rebuild(home: Home) -> AbstractContextManager[None]:
-    """An index that is being made beside the one there is may have been told the text."""
-    there = os.path.isdir(home.index)
-    return files.lock(os.path.join(home.index, "rebuild.lock")) if there else nullcontext()
 
 
 @contextmanager

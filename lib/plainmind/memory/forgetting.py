@@ -82,6 +82,7 @@ def _take_out(memory: Memory, going: Sequence[DeletedFile]) -> None:
 
 def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
     """What went, out of the index, and what others let go who were killed before this."""
+    memory.engine.discard_set_aside(memory.home)  # a rebuild may have read it after all
     if not memory.engine.exists(memory.home):
         return
     for index in memory.opened():

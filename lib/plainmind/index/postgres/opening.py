@@ -105,6 +105,9 @@ class PostgresEngine:
         return [*opening.list_files(home), *opening.list_set_aside(home)]
 
     def discard_set_aside(self, home: Home) -> None:
+        from ..sqlite import remaking
+
+        remaking.discard(home)
         for name in self.list_set_aside(home):
             os.unlink(os.path.join(home.index, name))
 

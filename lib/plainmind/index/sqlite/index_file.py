@@ -160,6 +160,8 @@ class IndexFile(Store):
     def is_to_blame(self, error: Exception) -> bool:
         if isinstance(error, sqlite3.DatabaseError):
             return True
+        if isinstance(error, FileNotFoundError):  # somebody deletes the index meanwhile
+            return str(error.filename).startswith(self.folder + os.sep)
         from . import damage
 
         return damage.is_suspect(error)

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 
 from ...formats.words import fingerprint
 from ...ground import clock, files, regular
-from ...ground.errors import Busy, Failure, InputOutput
+from ...ground.errors import Busy, InputOutput
 from ...ground.paths import Home
 from ..rows.database import VERSION, Damaged
 from . import words
@@ -28,9 +28,6 @@ MISHAPS = 3  # errors of the machine's that are believed
 #: a setting of an index that was made new in vain
 _BLAMED = "blamed"
 _PARTS = ("", "-journal", "-wal", "-shm")
-
-#: errors of the machine's, which say nothing against the index itself
-_MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN AUTH".split())
 
 _ROWS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "rows")
 _SCHEMAS = [os.path.join(_ROWS, f"{name}.sql") for name in ("schema", "work")]
@@ -58,22 +55,24 @@ def opened(
             if store.failure is None:
                 return
             failure, moved, inode = store.failure, store.moved, store.inode
+        from . import damage
+
         if moved or _inode(path) != inode or isinstance(failure, FileNotFoundError):
             continue  # it was deleted or replaced in the middle, which anybody may do
-        if reason := _system_failure(failure, path):
+        if reason := damage.system_failure(failure, path):
             # one that was open while its file was deleted may have taken this one's journal away
             failed += 1
             if failed == MISHAPS or isinstance(reason, Busy):
                 raise reason from failure
             continue
-        if _is_ours(failure) and (set_aside or _is_blamed(home, path)):
+        if damage.is_ours(failure) and (set_aside or _is_blamed(home, path)):
             _blame(home, path)
             raise failure
         if set_aside:
             what = f"the index cannot be rebuilt: {failure}"
             raise InputOutput(what, place=path, cure="check the disk") from failure
         set_aside = _set_aside(home, path, getattr(failure, "version", 0))
-        what = f"damaged ({failure!r})" if _is_ours(failure) else str(failure)
+        what = f"damaged ({failure!r})" if damage.is_ours(failure) else str(failure)
         say(f"{path}: {what}; set aside as '{set_aside}' and rebuilt")
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
@@ -169,7 +168,12 @@ def rebuild(home: Home, fill: Callable[[FileTables], None] | None = None) -> Non
     _make_way(home, _path(home), lambda text: None)
     files.make_folder(home.index)
     lock = files.lock(os.path.join(home.index, "lock"))
-    with remaking.filled(home, made_in, fill) as made, lock, files.lock(home.index):
+    with (
+        suppress(FileNotFoundError),  # somebody deletes all of it meanwhile
+        remaking.filled(home, made_in, fill) as made,
+        lock,
+        files.lock(home.index),
+    ):
         for path in _list_parts(_path(home)):
             os.unlink(path)
         for new, place in made:
@@ -199,9 +203,7 @@ def _make_way(home: Home, path: str, say: Callable[[str], None]) -> None:
     """Set aside what stands in the place of the index's folder or files and is neither: SQLite
     would wait for a pipe, and follow a link. A file of ours that we may not write gets its mode
     back."""
-    # the folder may be elsewhere
-    known = os.path.isdir(home.index) or not os.path.lexists(home.index)
-    if not known and os.access(home.root, os.W_OK):
+    if not _is_folder(home.index) and os.access(home.root, os.W_OK):
         aside = os.path.basename(regular.set_aside(home.index))
         say(f"{home.index}: not a folder; set aside as '{aside}' and rebuilt")
     if os.path.isdir(home.index) and not os.access(home.index, os.R_OK | os.X_OK):
@@ -216,6 +218,15 @@ def _make_way(home: Home, path: str, say: Callable[[str], None]) -> None:
             say(f"{part}: not a file; set aside as '{aside}' and rebuilt")
         elif there.st_mode & 0o600 != 0o600 and there.st_uid == os.geteuid():
             regular.change_mode(part, 0o600)
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a folder is there, or nothing, by one look: others may make it. It may be
+    elsewhere."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError:
+        return not os.path.islink(path)
 
 
 def _open(home: Home, path: str) -> FileTables:
@@ -352,35 +363,6 @@ def _inode(path: str) -> int:
         return os.stat(path).st_ino
     except OSError:
         return -1
-
-
-def _system_failure(error: Exception, path: str) -> Failure | None:
-    """The failure that says nothing against the index itself: busy, full, unreadable."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return Busy("the index is in use", place=path, cure="try again")
-    if name.startswith(_MACHINE) and not _is_misread(name, path):
-        return InputOutput(str(error), place=path, cure="check the disk and its permissions")
-    return None
-
-
-def _is_misread(name: str, path: str) -> bool:
-    """Whether such an error comes from what is in the file: it ends too early, or its head says
-    that nobody may write it."""
-    return "SHORT_READ" in name or name == "SQLITE_READONLY" and os.access(path, os.W_OK)
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether an error may be one of our own code's as well as of damaged rows. An index made new
-    tells: it has the error again, and then none is made for it any more."""
-    if isinstance(error, Damaged):
-        return False
-    if isinstance(error, sqlite3.OperationalError):
-        # a missing table is damage; anything else of this kind may be our own SQL
-        name = getattr(error, "sqlite_errorname", "")
-        return name == "SQLITE_ERROR" and "no such" not in str(error)
-    misuse = sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError
-    return isinstance(error, misuse) or not isinstance(error, sqlite3.DatabaseError)
 
 
 def _is_blamed(home: Home, path: str) -> bool:

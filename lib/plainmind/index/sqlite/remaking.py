@@ -4,7 +4,7 @@ the old one answers, and nobody waits for the new one."""
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ...ground import files, regular
 from ...ground.paths import Home
@@ -20,29 +20,46 @@ def filled(
     fill: Callable[[FileTables], None] | None,
 ) -> Iterator[list[tuple[str, str]]]:
     """Files of a new index, made in another folder, and where each belongs: what its rows speak of,
-    then itself. None without `fill`."""
+    then itself. None without `fill`, or when somebody deleted it meanwhile."""
     if not fill:
         yield []
         return
     folder = os.path.join(home.index, FOLDER)
-    with files.lock(os.path.join(home.index, "rebuild.lock")):
-        discard(home)
+    with _lock(home):
+        _remove(folder)
         try:
-            with made_in(home, folder) as index:
+            index = made_in(home, folder)
+            index.retried = True
+            with index:
                 fill(index)
-                name = os.path.basename(index.path)
-            others = sorted({*os.listdir(folder)} - {"lock", name})
+            if index.failure and not index.moved:
+                raise index.failure
+            name = os.path.basename(index.path)
+            others = sorted({*os.listdir(folder)} - {"lock", name}) if not index.moved else []
             place = lambda one: (os.path.join(folder, one), os.path.join(home.index, one))
-            yield [place(one) for one in (*others, name)]
+            yield [] if index.moved else [place(one) for one in (*others, name)]
         finally:
-            discard(home)
+            _remove(folder)
 
 
 def discard(home: Home) -> None:
-    """Remove what one left that was killed, or whatever stands in its place."""
+    """Remove what one left that was killed. One that runs is waited for: it may have read what is
+    to be forgotten."""
     folder = os.path.join(home.index, FOLDER)
-    if os.path.isdir(folder) and not os.path.islink(folder):
-        regular.change_mode(folder, 0o700)
-        shutil.rmtree(folder)
-    elif os.path.lexists(folder):  # a pipe would be waited for
-        os.unlink(folder)
+    if os.path.lexists(folder):
+        with _lock(home):
+            _remove(folder)
+
+
+def _lock(home: Home) -> AbstractContextManager[None]:
+    return files.lock(os.path.join(home.index, "rebuild.lock"))
+
+
+def _remove(folder: str) -> None:
+    while os.path.lexists(folder):
+        with suppress(FileNotFoundError):  # somebody else deletes it, too
+            if os.path.islink(folder) or not os.path.isdir(folder):
+                os.unlink(folder)  # whatever stands in its place: a pipe would be waited for
+            else:
+                regular.change_mode(folder, 0o700)
+                shutil.rmtree(folder)

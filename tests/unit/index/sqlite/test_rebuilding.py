@@ -5,9 +5,11 @@ import shutil
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from plainmind.ground import files
+from plainmind.ground.errors import Busy
 from plainmind.index.rows import events
 from plainmind.index.sqlite import opening, remaking
 from plainmind.memory import care, event_forgetting
@@ -125,6 +127,8 @@ def test_who_forgets_waits_for_it_with_the_index_alone(home, before):
         while b"quokka" in files.read(path):
             assert time.monotonic() < end
             time.sleep(0.01)
+        forgetting.join(2)
+        assert forgetting.is_alive()
 
     opening.rebuild(home, fill)
     forgetting.join()
@@ -138,3 +142,67 @@ def test_what_cannot_be_an_index_keeps_nobody_from_forgetting(home, before):
     given = {"meta_too": False, "reason": "", "report": print}
     list(event_forgetting.forget(stores.memory(home), b"", [said.ref], **given))
     assert b"quokka" not in files.read(home.path(said.path))
+
+
+@pytest.mark.parametrize("at", ["filling", "filled"])
+def test_who_deletes_the_index_meanwhile_gets_another(home, before, at):
+    def fill(index) -> None:
+        index.counts()
+        shutil.rmtree(home.index)
+        if at == "filling":
+            index.optimize()
+
+    opening.rebuild(home, fill)
+    assert answers(home, []) == before and care.verify(stores.memory(home)) == []
+
+
+def refuse_rebuilding(path, *given, lock=files.lock, **more):
+    if path.endswith("rebuild.lock"):
+        raise Busy("a rebuild runs")
+    return lock(path, *given, **more)
+
+
+def test_who_removes_what_one_left_waits_for_one_that_runs(home, before, monkeypatch):
+    held = []
+
+    def fill(index) -> None:
+        index.counts()
+        with pytest.raises(Busy), files.lock(os.path.join(home.index, "rebuild.lock"), 0):
+            held.append(1)
+        with monkeypatch.context() as patch, pytest.raises(Busy):
+            patch.setattr(files, "lock", refuse_rebuilding)
+            opening.discard_set_aside(home)
+        assert remaking.FOLDER in names(home)
+
+    opening.rebuild(home, fill)
+    assert held == []
+    monkeypatch.setattr(files, "lock", refuse_rebuilding)
+    opening.discard_set_aside(home)  # nothing runs, and nothing is waited for
+
+
+def test_an_index_that_is_deleted_while_a_file_of_it_is_sought_is_made_again(home, before):
+    times = []
+    for index in stores.memory(home).opened():
+        with index:
+            times.append(index.counts()["turns"])
+            if len(times) == 1:
+                shutil.rmtree(home.index)
+                files.read(os.path.join(home.index, "0123.codes"))
+    assert times == [40, 40]
+
+
+def test_a_folder_that_others_make_meanwhile_is_not_set_aside(home, before, monkeypatch):
+    shutil.rmtree(home.index)
+    look = os.stat
+
+    def raced(path, *given, **more):
+        try:
+            return look(path, *given, **more)
+        finally:
+            if path == home.index:
+                with suppress(FileExistsError):
+                    os.mkdir(home.index)
+
+    monkeypatch.setattr(os, "stat", raced)
+    assert answers(home, said := []) == before
+    assert said == [] and not [name for name in os.listdir(home.root) if "bad" in name]
