@@ -5,8 +5,8 @@ import os
 import pytest
 from plainmind.ground import files
 from plainmind.ground.paths import Home
-from plainmind.sync import syncing
-from plainmind.sync.repository import Repository, check_remote
+from plainmind.sync import remotes, syncing
+from plainmind.sync.repository import Repository
 from plainmind.sync.syncing import Options, Syncing
 from plainmind.truth.log import blanking, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
@@ -25,7 +25,7 @@ class Machine:
         self.repository = Repository(self.home, config=git_config())
         self.repository.create()
         if remote:
-            self.repository.set_remote(check_remote(remote))
+            self.repository.set_remote(remotes.check(remote))
 
     def sync(self, **options) -> syncing.SyncReport:
         self.now += 1000

@@ -13,7 +13,6 @@ afterwards, all at once. A process that is killed leaves objects that nothing na
 import hashlib
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
@@ -21,25 +20,15 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..ground import files
-from ..ground.errors import BadData, InputOutput, Misconfigured, NoInput, Unavailable
+from ..ground.errors import InputOutput, Misconfigured, Unavailable
 from ..ground.paths import Home
+from . import remotes
 from .git import AGAIN, Git, GitFailed
 
 FOLDER = "sync/git"
 MAIN, BASE, DISK, REMOTE = "refs/heads/main", "refs/mind/base", "refs/mind/disk", "refs/mind/remote"
 _NEW = "refs/mind/new"  # of a commit that is being made; nothing reads it
 
-#: how git says that somebody else pushed first
-_LOST = ("[rejected]", "fetch first", "non-fast-forward", "stale info", "cannot lock ref",
-         "failed to update ref", "incorrect old value", "reference already exists")  # fmt: skip
-_NO_NEWS = "Could not read from remote repository"  # which it says beside why
-#: what of it does not pass by itself
-_CURES = {
-    "dubious ownership": "let the remote be yours, or reach it by ssh as whoever owns it",
-    "does not appear to be a git repository": "name another with 'mem-sync init REMOTE'",
-    "refusing to update checked out branch": "the remote has to be bare: 'git init --bare'",
-    "fsck error": "somebody pushed what no mem-sync does: set the remote's main back",
-}
 #: what a git that failed leaves: a lock; half of a pack, and fast-import's report of it
 _LOCK, _HALF = re.compile(r"\.lock\Z"), re.compile(r"\A(?:tmp_|fast_import_crash_)")
 OLDEST = (2, 31)  # git that takes its configuration from the environment
@@ -338,7 +327,7 @@ class Repository:
         except GitFailed as failed:
             if ".lock" in failed.said and self._break_locks():
                 return self.fetch(say)
-            raise Unavailable(_explain(failed), cure=_find_cure(failed)) from None
+            raise Unavailable(remotes.explain(failed), cure=remotes.find_cure(failed)) from None
         return self.refs().get(f"{REMOTE}/main")
 
     def push(
@@ -351,28 +340,11 @@ class Repository:
         try:
             self.git.talk("push", *options, "origin", f"{commit}:{MAIN}", say=say)
         except GitFailed as failed:
-            told = failed.out.decode("utf-8", "replace") + failed.said
-            if any(word in told for word in _LOST):
-                self.refusal = _explain(failed)
+            if remotes.is_lost(failed):
+                self.refusal = remotes.explain(failed)
                 return False
-            raise Unavailable(_explain(failed), cure=_find_cure(failed)) from None
+            raise Unavailable(remotes.explain(failed), cure=remotes.find_cure(failed)) from None
         return True
-
-
-def _explain(failed: GitFailed) -> str:
-    """What a remote's refusal comes down to: the lines that git marks."""
-    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said) if _NO_NEWS not in row]
-    rows = [row for row in rows if not re.match(r"remote:.*(?:objects:|Total) +\d", row)]
-    told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
-    rows = list(dict.fromkeys(told or [row for row in rows if row][-1:]))
-    return "; ".join(re.sub(r"\A(?:fatal|error): |\.\Z", "", row) for row in rows) or str(failed)
-
-
-def _find_cure(failed: GitFailed) -> str:
-    for words, cure in _CURES.items():
-        if words in failed.said:
-            return cure
-    return "it will be done by the next mem-sync"
 
 
 def _quote(path: str) -> bytes:
@@ -382,19 +354,3 @@ def _quote(path: str) -> bytes:
         data = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
         return b'"' + data + b'"'
     return data
-
-
-def check_remote(address: str) -> str:
-    """A remote's address as git is given it. BadData for one that git would take for an option, or
-    a command."""
-    if not address or address.startswith(("-", "ext::")) or "\n" in address:
-        raise BadData(f"'{address}' is not a remote", cure="give a path, or user@host:path")
-    if "://" in address or ":" in address.split("/", 1)[0]:
-        return address
-    if not os.path.isdir(address):
-        cure = f"make it: git init --bare {shlex.quote(address)}"
-        raise NoInput(f"no such repository: '{address}'", cure=cure)
-    if not any(os.path.isdir(os.path.join(address, *at, "objects")) for at in ([], [".git"])):
-        cure = f"make one in it: git init --bare {shlex.quote(address)}"
-        raise BadData(f"'{address}' is not a git repository", cure=cure)
-    return os.path.abspath(address)

@@ -10,16 +10,16 @@ from ..ground import clock, files, stream
 from ..ground.errors import Busy, Failure, Misconfigured
 from ..ground.outages import OutageReports
 from ..truth.log.verify import Finding
-from . import membership, purging, rules, snapshot, syncing
+from . import membership, purging, remotes, rules, snapshot, syncing
 from .merging import HEADS
-from .repository import BASE, DISK, MAIN, REMOTE, Repository, check_remote
+from .repository import BASE, DISK, MAIN, REMOTE, Repository
 from .syncing import Options, Syncing, SyncReport
 
 
 def begin(session: Any, remote: str | None = None, number: int = 0) -> None:
     """Make the repository, and name its remote. BadData, NoInput for what is not one. `number`: of
     this machine, where no remote allots one."""
-    address = "" if remote is None else check_remote(remote)
+    address = "" if remote is None else remotes.check(remote)
     files.make_folder(session.home.root)
     with syncing.lock(session.home), Repository(session.home) as repository:
         repository.create()

@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 from plainmind.ground.errors import BadData, InputOutput, NoInput, Unavailable
-from plainmind.sync import syncing
-from plainmind.sync.repository import check_remote
+from plainmind.sync import remotes, syncing
 from plainmind.truth import machines as of_truth
 
 
@@ -145,11 +144,11 @@ def test_git_that_is_killed_while_it_is_read_is_not_called_damaged(pair):
 def test_what_is_no_remote_is_said_when_it_is_named(tmp_path):
     folder = str(tmp_path / "a folder")
     with pytest.raises(NoInput, match="--bare '.*a folder'"):
-        check_remote(folder)
+        remotes.check(folder)
     os.mkdir(folder)
     for address in (folder, "", "ext::sh", "-x"):
         with pytest.raises(BadData):
-            check_remote(address)
+            remotes.check(address)
 
 
 def test_a_password_in_an_address_is_not_repeated():
@@ -212,7 +211,6 @@ def test_no_name_of_a_page_keeps_others_from_fetching_its_commit(pair):
 
 def test_what_a_remote_says_of_its_progress_is_no_reason(pair, remote):
     from plainmind.sync.git import GitFailed
-    from plainmind.sync.repository import _explain
 
     said = "remote: Counting objects:  50% (1/2)\rremote: Total 3 (delta 0)\nfatal: away\n"
-    assert _explain(GitFailed(["fetch"], 128, b"", said)) == "away"
+    assert remotes.explain(GitFailed(["fetch"], 128, b"", said)) == "away"
