@@ -40,6 +40,7 @@ FORMS = (
     "write it as 2026-01-30, '2026-01-30 14:23', 2026-01-30T14:23:55Z, yesterday, 'last tuesday' "
     "or '2h ago'"
 )
+_FORMS_AHEAD = "write it as '2026-01-30 14:23', 'tomorrow 09:00', 'friday 18:00', 18:00 or 'in 2h'"
 DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _COUNTS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
@@ -123,7 +124,8 @@ def read_day(text: str, now: int, *, ahead: bool = False) -> Date:
         if isinstance(found, _Local):
             return found.day
     except BadData as error:
-        cure = error.cure if error.cure != FORMS else "write it as 2026-01-30 or yesterday"
+        forms = f"write it as 2026-01-30 or {'tomorrow' if ahead else 'yesterday'}"
+        cure = forms if error.cure in (FORMS, _FORMS_AHEAD) else error.cure
         raise BadData(error.what.replace("is not a time", "is not a day"), cure=cure) from None
     if found.start != found.end:
         raise BadData(f"'{text}' is more than a day", cure="write it as 2026-01-30")
@@ -170,10 +172,14 @@ def _understand(text: str, now: int, ahead: bool) -> _Local | Interval:
     words = " ".join(text.lower().split()).removeprefix("on ")
     try:
         found = _instant(words, now) or _local(words, now, ahead) or _whole(words, now, ahead)
+        if found is None:
+            raise _not_a("time", text)
+    except BadData as error:
+        if ahead and error.cure == FORMS:
+            raise BadData(error.what, cure=_FORMS_AHEAD) from None
+        raise
     except (OverflowError, ValueError):
         raise _out_of_range(text) from None
-    if found is None:
-        raise _not_a("time", text)
     return found
 
 
