@@ -13,14 +13,27 @@ from .git import GitFailed
 #: how git says that somebody else pushed first
 _LOST = ("[rejected]", "fetch first", "non-fast-forward", "stale info", "cannot lock ref",
          "failed to update ref", "incorrect old value", "reference already exists")  # fmt: skip
-_NO_NEWS = "Could not read from remote repository"  # which it says beside why
-#: what of it does not pass by itself
+#: what it says beside why
+_NO_NEWS = ("Could not read from remote repository", "and the repository exists.",
+            "Please make sure you have the correct access rights")  # fmt: skip
+#: what of it does not pass by itself; {ssh} is the command that goes to the remote
 _CURES = {
     "dubious ownership": "let the remote be yours, or reach it by ssh as whoever owns it",
     "does not appear to be a git repository": "name another with 'mem-sync init REMOTE'",
+    "' not found": "name another with 'mem-sync init REMOTE'",
     "refusing to update checked out branch": "the remote has to be bare: 'git init --bare'",
     "fsck error": "somebody pushed what no mem-sync does: set the remote's main back",
+    "unable to create temporary object": "let your account write there",
+    "Host key verification failed": "connect once by hand: {ssh}",
+    "Permission denied (": "give that account this machine's ssh key, or load it with ssh-add",
+    "cannot run ssh": "install ssh",
+    "git-upload-pack: ": "install git on that machine",
+    "Authentication failed": "name it with a token, https://TOKEN@HOST/PATH, or by ssh",
 }
+#: user, host and port of an address by ssh
+_AT = re.compile(
+    r"(?:[a-z+]+://)?(?:([^@/:]*)(?::[^@/]*)?@)?(\[[^]]*\]|[^:/]+)(?:(?<=...):(\d+)(?=/|\Z))?"
+)
 
 
 def check(address: str) -> str:
@@ -46,16 +59,23 @@ def is_lost(failed: GitFailed) -> bool:
 
 
 def explain(failed: GitFailed) -> str:
-    """What a remote's refusal comes down to: the lines that git marks."""
-    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said) if _NO_NEWS not in row]
+    """What a remote's refusal comes down to: the lines that git marks, else the last one."""
+    rows = [row.strip() for row in re.split(r"[\r\n]", failed.said)]
+    rows = [row for row in rows if not any(words in row for words in _NO_NEWS)]
     rows = [row for row in rows if not re.match(r"remote:.*(?:objects:|Total) +\d", row)]
     told = [row for row in rows if row.startswith(("fatal:", "error:", "remote:", "ssh:", "!"))]
     rows = list(dict.fromkeys(told or [row for row in rows if row][-1:]))
     return "; ".join(re.sub(r"\A(?:fatal|error): |\.\Z", "", row) for row in rows) or str(failed)
 
 
-def find_cure(failed: GitFailed) -> str:
+def find_cure(failed: GitFailed, address: str = "") -> str:
     for words, cure in _CURES.items():
         if words in failed.said:
-            return cure
+            return cure.format(ssh=_ssh_to(address))
     return "it will be done by the next mem-sync"
+
+
+def _ssh_to(address: str) -> str:
+    """The command that goes where git goes for `user@host:path` or `ssh://user@host:port/path`."""
+    user, host, port = ("", "HOST", "") if not (match := _AT.match(address)) else match.groups("")
+    return f"ssh {f'-p {port} ' if port else ''}{f'{user}@' if user else ''}{host.strip('[]')}"

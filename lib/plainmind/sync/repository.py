@@ -327,7 +327,9 @@ class Repository:
         except GitFailed as failed:
             if ".lock" in failed.said and self._break_locks():
                 return self.fetch(say)
-            raise Unavailable(remotes.explain(failed), cure=remotes.find_cure(failed)) from None
+            raise Unavailable(
+                remotes.explain(failed), cure=remotes.find_cure(failed, self.remote)
+            ) from None
         return self.refs().get(f"{REMOTE}/main")
 
     def push(
@@ -343,7 +345,9 @@ class Repository:
             if remotes.is_lost(failed):
                 self.refusal = remotes.explain(failed)
                 return False
-            raise Unavailable(remotes.explain(failed), cure=remotes.find_cure(failed)) from None
+            raise Unavailable(
+                remotes.explain(failed), cure=remotes.find_cure(failed, self.remote)
+            ) from None
         return True
 
 
