@@ -13,7 +13,7 @@ unit=$units/discord-relay.service
 escaped() { printf %s "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g'; }
 
 command -v systemctl > /dev/null || {
-  echo "$me: systemctl not found; keep bin/discord-relay running by other means" >&2
+  echo "$me: systemctl not found; keep discord-relay running by other means" >&2
   exit 1
 }
 # by 'su', by 'sudo', in a container or by a cron job there is none of this user's
@@ -34,7 +34,7 @@ fi
   echo "$me: no systemd of this user's answers; nothing is installed. Log in as $(id -un) itself" \
     "(by ssh or at the console, not by su or sudo), or as root run 'loginctl enable-linger" \
     "$(id -un)' and set XDG_RUNTIME_DIR=/run/user/$(id -u). Without systemd, keep" \
-    "bin/discord-relay running by other means" >&2
+    "discord-relay running by other means" >&2
   exit 1
 }
 warn_of_the_unseen

@@ -7,6 +7,7 @@ from .session import Session
 from .values import (
     CONTEXT,
     CONTEXTS,
+    DASH,
     DAY,
     JSON,
     ROLE,
@@ -18,6 +19,6 @@ from .values import (
     check_bounds,
 )
 
-__all__ = ["CHECKOUT", "CONTEXT", "CONTEXTS", "DAY", "JSON", "ROLE", "SINCE", "TIME", "UNTIL"]
-__all__ += ["UNTIL_AHEAD", "Session", "Value", "check_bounds", "command", "is_given", "leave"]
-__all__ += ["one_of", "plain", "run", "tell"]
+__all__ = ["CHECKOUT", "CONTEXT", "CONTEXTS", "DASH", "DAY", "JSON", "ROLE", "SINCE", "TIME"]
+__all__ += ["UNTIL", "UNTIL_AHEAD", "Session", "Value", "check_bounds", "command", "is_given"]
+__all__ += ["leave", "one_of", "plain", "run", "tell"]

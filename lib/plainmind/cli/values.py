@@ -75,6 +75,12 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
+def _read_dash(text: str) -> str:
+    if text != "-":
+        raise Usage(f"'{text}' is not read", cure="give the text on standard input")
+    return text
+
+
 def check_bounds(since: int | None, until: int | None) -> None:
     """Usage for an interval that ends before it begins."""
     if since is not None and until is not None and until < since:
@@ -94,3 +100,5 @@ CONTEXT = _Context(check_context)
 CONTEXTS = _Context(check_contexts)
 ROLE = _Role(["user", "agent", "tool", "system"])
 JSON = Value(json_object)
+#: all that may be said of standard input, where a text comes from nowhere else
+DASH = Value(_read_dash)

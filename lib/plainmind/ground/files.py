@@ -359,4 +359,7 @@ def _new_temporary(path: str) -> tuple[int, str]:
             return os.open(temporary, NEW, 0o600), temporary
         except FileExistsError:
             continue
+        except OSError as error:
+            error.filename = folder or path  # what refuses it: nobody knows the file by this name
+            raise
     raise AssertionError

@@ -205,6 +205,19 @@ def test_what_a_killed_process_left_is_not_written_over(path):
     assert sorted(names(path)) == sorted([os.path.basename(left), "file"])
 
 
+def test_a_folder_that_takes_no_file_is_named_itself(path, monkeypatch):
+    """Nobody knows the temporary file, which never was."""
+
+    def refuse(name, flags, mode):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+
+    monkeypatch.setattr(files.os, "open", refuse)
+    for write in (files.replace, files.create):
+        with pytest.raises(PermissionError) as failed:
+            write(path, b"new\n")
+        assert failed.value.filename == os.path.dirname(path)
+
+
 def test_folders_are_private_and_made_durable_in_their_parents(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(

@@ -161,7 +161,7 @@ class IndexFile(Store):
         if isinstance(error, sqlite3.DatabaseError):
             return True
         if isinstance(error, FileNotFoundError):  # somebody deletes the index meanwhile
-            return str(error.filename).startswith(self.folder + os.sep)
+            return f"{error.filename}{os.sep}".startswith(self.folder + os.sep)
         from . import damage
 
         return damage.is_suspect(error)

@@ -180,14 +180,21 @@ def test_who_removes_what_one_left_waits_for_one_that_runs(home, before, monkeyp
     opening.discard_set_aside(home)  # nothing runs, and nothing is waited for
 
 
-def test_an_index_that_is_deleted_while_a_file_of_it_is_sought_is_made_again(home, before):
+SOUGHT = {
+    "read": lambda folder: files.read(os.path.join(folder, "0123.codes")),
+    "written": lambda folder: files.replace(os.path.join(folder, "0123.codes"), b"x"),
+}
+
+
+@pytest.mark.parametrize("seek", SOUGHT.values(), ids=SOUGHT)
+def test_an_index_that_is_deleted_while_a_file_of_it_is_sought_is_made_again(home, before, seek):
     times = []
     for index in stores.memory(home).opened():
         with index:
             times.append(index.counts()["turns"])
             if len(times) == 1:
                 shutil.rmtree(home.index)
-                files.read(os.path.join(home.index, "0123.codes"))
+                seek(home.index)
     assert times == [40, 40]
 
 
