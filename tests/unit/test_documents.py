@@ -128,7 +128,7 @@ def extended(tmp_path_factory):
         (root / path).write_text(new if table else text)
     env = {name: value for name, value in os.environ.items() if not name.startswith("MIND_")}
     env |= {"PYTHONPATH": str(root / "lib"), "MIND_HOME": str(root / "data"), "MIND_NOW": NOW}
-    env |= {"HOME": str(root)}
+    env |= {"HOME": str(root), "MIND_HOOK_TIMEOUT": "60"}
 
     def run(command, *arguments, stdin=""):
         line = [PYTHON, "-P", os.path.join(BIN, command), *arguments]
