@@ -73,13 +73,13 @@ def call(
         memory = Memory.of(session)._replace(inside=True)
         if not tool.needs:  # what writes makes it
             session.look_for_home()
-        emit = lambda record: results.append(_clean(memory.env.mask.mask_all(record)))
+        emit = lambda record: results.append(clean(memory.env.mask.mask_all(record)))
         tool.do(ToolCall(session, memory, emit), arguments.check(tool.arguments, given))
         failed = session.worst > NO_MATCH and not results
     except Exception as error:
         remarks.append(tell(error))
         failed = not results
-    return ToolAnswer(results, [_clean(remark) for remark in remarks], failed)
+    return ToolAnswer(results, [clean(remark) for remark in remarks], failed)
 
 
 def _find(name: str, write: str) -> Tool:
@@ -93,12 +93,12 @@ def _find(name: str, write: str) -> Tool:
     return tool
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """A JSON value that UTF-8 can carry: halves of surrogate pairs as they are escaped."""
     if isinstance(value, dict):
-        return {_clean(key): _clean(inner) for key, inner in value.items()}
+        return {clean(key): clean(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_clean(inner) for inner in value]
+        return [clean(inner) for inner in value]
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

@@ -171,14 +171,20 @@ def test_nothing_but_the_protocol_is_on_standard_output(home):
                  b"x" * 10_000_000 + b"\n", b'{"a":' + b"[" * 100_000 + b"\n", b"[]\n\0\n\r\n",
                  b'{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":7}}\n',
                  b'{"jsonrpc":"2.0","id":9,"method":"tools/call","params":'
-                 b'{"name":"recall","arguments":{"query":"\\ud800"}}}\n'):  # fmt: skip
+                 b'{"name":"recall","arguments":{"query":"\\ud800"}}}\n',
+                 b'{"jsonrpc":"2.0","id":"12","method":"tools/call","params":[1]}\n',
+                 b'{"jsonrpc":"2.0","id":13,"method":"tools/call","params":{"name":"recall",'
+                 b'"arguments":{"query":' + b"[" * 300 + b"]" * 300 + b"}}}\n"):  # fmt: skip
         raw.process.stdin.write(line)
     raw.call(10, "recall", query="x")
     answers = {}
     while 10 not in answers:
         answer = json.loads(raw.process.stdout.readline())
         answers[answer.get("id")] = answer
-    assert "error" in answers[7] and "error" in answers[8]
+    assert all("error" in answers[id] for id in (7, 8, "12"))
+    assert answers[13]["result"]["isError"]
+    # JavaScript writes half a character so, where it has cut one
+    assert answers[9]["result"]["structuredContent"]["results"] == []
     assert answers[10]["result"]["structuredContent"]["results"] == []
     raw.process.stdin.write(b'{"jsonrpc":"2.0","id":11,"method":"pi')  # and it dies
     raw.close("stdin")
