@@ -320,3 +320,6 @@ class Engine(Protocol):
     def discard_set_aside(self, home: Home) -> None:
         """Delete damaged indexes that were set aside, and what a rebuild left that was killed; one
         that runs is waited for."""
+
+    def discard_unfinished(self, home: Home) -> None:
+        """Delete what a rebuild left that was killed, unless one runs."""

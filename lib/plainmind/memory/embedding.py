@@ -54,6 +54,7 @@ def _embed(memory: Memory, index: Index, options: EmbedOptions, refs: list[str] 
         # not a lock anybody waits for: it keeps a second run from paying for the same texts, and
         # mem-forget from taking back what a run has in its hands
         with files.lock(os.path.join(memory.home.index, "embed.lock"), wait=0):
+            memory.engine.discard_unfinished(memory.home)
             if not sweep(index):
                 from . import forgetting
 

@@ -50,7 +50,9 @@ def parse(block: CallText) -> list[Written]:
 
 def _as_json(pairs: list[tuple[str, str]]) -> str:
     """Parameters, of which only the command is surely text."""
-    values = {k: int(v) if v.isdecimal() and k != "command" else v for k, v in pairs}
+    values = {
+        k: int(v) if v.isdecimal() and k != "command" and len(v) < 13 else v for k, v in pairs
+    }
     return json.dumps(values, ensure_ascii=False)
 
 

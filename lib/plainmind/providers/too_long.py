@@ -17,7 +17,7 @@ _LIMIT = r"(?i)exceed|too |longer|larger|greater|maximum|reduce|\bmax"
 _RATE = r"(?i)rate.?limit|per (?:minute|day|min)\b|quota|throttl|please wait"
 _TOLD = (
     r"(?i)(?:n_ctx|context (?:length|window|size)|tokens allowed|prompt length|token limit"
-    r"|max_seq_len|Limit)\D{0,20}?(\d[\d,]*)"
+    r"|max_seq_len|Limit)\D{0,20}?(\d[\d,]{0,15})(?!\d)"
 )
 
 

@@ -198,6 +198,10 @@ ROWS = {
         "<tool_call>bash\n<arg_key>command</arg_key>\n<arg_value>ls</arg_value>\n</tool_call>",
         "openai:glm-4.6",
     ),
+    "GLM, with more digits than Python converts": runs(
+        "<tool_call>bash\n<arg_key>command</arg_key>\n<arg_value>ls</arg_value>\n<arg_key>x"
+        f"</arg_key>\n<arg_value>{'9' * 5000}</arg_value></tool_call>", "openai:glm-4.6",
+    ),
     "gpt-oss": runs(
         "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary "
         'to=functions.bash <|constrain|>json<|message|>{"command": "ls"}<|call|>',

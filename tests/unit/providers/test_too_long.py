@@ -52,6 +52,7 @@ SAID = [
     (400, "Your request exceeded model token limit: 262144 (requested: 566084)", 262_144),
     (400, "prompt is too long: 213462 tokens > 200000 maximum", 0),
     (413, "<html>Request Entity Too Large</html>", 0),
+    (413, f"context length is {'9' * 5000} tokens", 0),  # more digits than Python converts
 ]  # fmt: skip
 
 

@@ -111,6 +111,11 @@ class PostgresEngine:
         for name in self.list_set_aside(home):
             os.unlink(os.path.join(home.index, name))
 
+    def discard_unfinished(self, home: Home) -> None:
+        from ..sqlite import opening
+
+        opening.discard_unfinished(home)
+
     # --- the schema
 
     def _connected(self, home: Home) -> tuple[ServerConnection, str]:

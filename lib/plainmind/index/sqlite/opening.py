@@ -162,6 +162,13 @@ def discard_set_aside(home: Home) -> None:
         os.unlink(os.path.join(home.index, name))
 
 
+def discard_unfinished(home: Home) -> None:
+    from . import remaking
+
+    with suppress(Busy):  # one that runs
+        remaking.discard(home, wait=0)
+
+
 def rebuild(home: Home, fill: Callable[[FileTables], None] | None = None) -> None:
     from . import remaking
 

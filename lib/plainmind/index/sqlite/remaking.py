@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ...ground import files, regular
 from ...ground.paths import Home
+from . import damage
 from .tables import FileTables
 
 FOLDER = "again"  # in index/: a file is renamed within one file system only
@@ -33,7 +34,7 @@ def filled(
             with index:
                 fill(index)
             if index.failure and not index.moved:
-                raise index.failure
+                raise damage.system_failure(index.failure, index.path) or index.failure
             name = os.path.basename(index.path)
             others = sorted({*os.listdir(folder)} - {"lock", name}) if not index.moved else []
             place = lambda one: (os.path.join(folder, one), os.path.join(home.index, one))
@@ -42,17 +43,17 @@ def filled(
             _remove(folder)
 
 
-def discard(home: Home) -> None:
+def discard(home: Home, wait: float = files.LOCK_WAIT) -> None:
     """Remove what one left that was killed. One that runs is waited for: it may have read what is
-    to be forgotten."""
+    to be forgotten; Busy without a `wait`."""
     folder = os.path.join(home.index, FOLDER)
     if os.path.lexists(folder):
-        with _lock(home):
+        with _lock(home, wait):
             _remove(folder)
 
 
-def _lock(home: Home) -> AbstractContextManager[None]:
-    return files.lock(os.path.join(home.index, "rebuild.lock"))
+def _lock(home: Home, wait: float = files.LOCK_WAIT) -> AbstractContextManager[None]:
+    return files.lock(os.path.join(home.index, "rebuild.lock"), wait)
 
 
 def _remove(folder: str) -> None:

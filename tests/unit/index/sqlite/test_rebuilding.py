@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import pytest
 from plainmind.ground import files
-from plainmind.ground.errors import Busy
+from plainmind.ground.errors import Busy, InputOutput
 from plainmind.index.rows import events
 from plainmind.index.sqlite import opening, remaking
-from plainmind.memory import care, event_forgetting
+from plainmind.memory import care, embedding, event_forgetting
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, PATIENCE
 from unit.index import stores
@@ -86,6 +86,29 @@ def test_a_rebuild_that_is_killed_changes_nothing(home, before):
     assert remaking.FOLDER not in names(home)
     os.mkdir(os.path.join(home.index, remaking.FOLDER))
     care.rebuild(stores.memory(home))
+    assert answers(home, []) == before and remaking.FOLDER not in names(home)
+
+
+def test_what_a_killed_one_left_goes_with_the_next_run_that_embeds(home, before, monkeypatch):
+    """It has read what a person may have taken out of the files since."""
+    monkeypatch.setattr(embedding, "_embedder", lambda memory, bulk=False: stores.Fake())
+    left = os.path.join(home.index, remaking.FOLDER)
+    os.mkdir(left)
+    with files.lock(os.path.join(home.index, "rebuild.lock")):  # one is at work
+        embedding.embed(stores.memory(home), embedding.EmbedOptions(), None)
+    assert os.path.isdir(left)
+    embedding.embed(stores.memory(home), embedding.EmbedOptions(), None)
+    assert not os.path.exists(left)
+
+
+def test_a_full_disk_is_said_and_the_old_index_answers(home, before):
+    def fill(index) -> None:
+        size = index.db.execute("PRAGMA page_count").fetchone()[0]
+        index.db.execute(f"PRAGMA max_page_count = {size}")  # SQLITE_FULL beyond
+        index.counts()
+
+    with pytest.raises(InputOutput, match="full; check the disk"):
+        opening.rebuild(home, fill)
     assert answers(home, []) == before and remaking.FOLDER not in names(home)
 
 

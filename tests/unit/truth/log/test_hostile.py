@@ -303,3 +303,14 @@ def output(monkeypatch):
     monkeypatch.setattr(stream, "write", lambda text: None)
     monkeypatch.setattr(stream, "flush", lambda: None)
     return io.BytesIO()
+
+
+def test_a_count_of_more_digits_than_python_converts_is_no_event(home, log):
+    """One such line, from another machine say, ended every command that read the window."""
+    first = log.append("a/b", [EventDraft(NOW, "user", "one", {})], NOW)[0]
+    with open(home.path(first.path), "a") as file:
+        file.write(f"## 2026-01-30T14:23:55.120Z user n={'9' * 5000} h=9f2c41d07a3b\n> two\n\n")
+    log.append("a/b", [EventDraft(NOW, "user", "three", {})], NOW)
+    window = reader.read_window(home, first.path)
+    said = [window.event(block).content for block in window.blocks() if block.role == "user"]
+    assert said == ["one", "three"]
