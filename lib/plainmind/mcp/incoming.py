@@ -15,7 +15,7 @@ from .tools import clean
 Item = SessionMessage | Exception
 
 
-class Incoming:
+class ReadableMessages:
     """The SDK's stream of messages, in which what it could not read is read again."""
 
     def __init__(self, stream: Any, answers: Any):
@@ -28,13 +28,13 @@ class Incoming:
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    async def __aenter__(self) -> "Incoming":
+    async def __aenter__(self) -> "ReadableMessages":
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def __aiter__(self) -> "Incoming":
+    def __aiter__(self) -> "ReadableMessages":
         return self
 
     async def __anext__(self) -> Item:

@@ -21,7 +21,7 @@ from .. import __version__
 from ..ground import stream
 from ..ground.errors import NoInput, Usage
 from . import resources, tools
-from .incoming import Incoming
+from .incoming import ReadableMessages
 from .teaching import BRIEF, PROMPT
 from .tools import Tool
 
@@ -60,7 +60,7 @@ def serve(open_session: Callable, tell: Tell, leave: Callable[[], None]) -> None
 async def _serve(server: Server, leave: Callable[[], None]) -> None:
     async with stdio_server() as (read, write):
         try:
-            incoming: Any = Incoming(read, write)
+            incoming: Any = ReadableMessages(read, write)
             await server.run(incoming, write, server.create_initialization_options())
         except anyio.get_cancelled_exc_class():
             # by a write that nobody reads; a thread that waits for the next line cannot be ended

@@ -53,8 +53,9 @@ _TITLE = re.compile(
 )
 # possessive: without it a body of a million lines costs a third of a gigabyte to match
 _EVENT = re.compile(
-    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(0|[1-9]\d{0,11})( esc)?"
-    rb" h=([0-9a-f]{12})( \{[\x20-\x7e]*\})?\n((?:>(?: [^\n]++)?+\n)*+)\n",
+    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system)"
+    rb" n=(0|[1-9]\d{0,11})( esc)? h=([0-9a-f]{12})( \{[\x20-\x7e]*\})?\n"
+    rb"((?:>(?: [^\n]++)?+\n)*+)\n",
     re.M,
 )
 
