@@ -129,7 +129,7 @@ def test_an_answer_is_what_the_command_prints(filled, asked, name, arguments, wo
             {**one, "excerpt": ""} for one in read_records(ended.out)
         ]
     else:
-        assert answer.results == tools._clean(mask.mask_all(read_records(ended.out)))
+        assert answer.results == tools.clean(mask.mask_all(read_records(ended.out)))
     assert answer.remarks == complaints(ended, words[0])
 
 

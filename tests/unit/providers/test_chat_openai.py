@@ -5,7 +5,7 @@ import time
 
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
-from plainmind.providers import http, registry, retry, servers
+from plainmind.providers import http, registry, retry, servers, traits
 from plainmind.providers.chat import BrokenOff, Call
 from plainmind.providers.chat_openai import OpenAIChat
 from provider_servers import CALLED, TOOL, asking, dribbles, hangs, resets, says, sse, streams
@@ -298,7 +298,7 @@ def test_real_llama_cpp(llama, openai):
 
 
 def test_real_llama_cpp_writes_calls_by_the_schema(llama, openai, monkeypatch):
-    monkeypatch.setattr(registry, "MODELS", [("smollm", registry.Traits(tools="json"))])
+    monkeypatch.setattr(traits, "MODELS", [("smollm", traits.Traits(tools="json"))])
     reply = openai(llama, "smollm").complete(
         asking("List the files. Run: ls", tools=[TOOL], max_tokens=48)
     )

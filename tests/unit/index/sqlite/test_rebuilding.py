@@ -205,7 +205,7 @@ def test_who_removes_what_one_left_waits_for_one_that_runs(home, before, monkeyp
 
 SOUGHT = {
     "read": lambda folder: files.read(os.path.join(folder, "0123.codes")),
-    "written": lambda folder: files.replace(os.path.join(folder, "0123.codes"), b"x"),
+    "written": lambda folder: files.write_temporary(os.path.join(folder, "0123.codes"), b"x"),
 }
 
 
