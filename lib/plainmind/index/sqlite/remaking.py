@@ -2,13 +2,11 @@
 the old one answers, and nobody waits for the new one."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ...ground import files, regular
 from ...ground.paths import Home
-from . import damage
 from .tables import FileTables
 
 FOLDER = "again"  # in index/: a file is renamed within one file system only
@@ -34,6 +32,8 @@ def filled(
             with index:
                 fill(index)
             if index.failure and not index.moved:
+                from . import damage
+
                 raise damage.system_failure(index.failure, index.path) or index.failure
             name = os.path.basename(index.path)
             others = sorted({*os.listdir(folder)} - {"lock", name}) if not index.moved else []
@@ -58,6 +58,8 @@ def _lock(home: Home, wait: float = files.LOCK_WAIT) -> AbstractContextManager[N
 
 def _remove(folder: str) -> None:
     while os.path.lexists(folder):
+        import shutil
+
         with suppress(FileNotFoundError):  # somebody else deletes it, too
             if os.path.islink(folder) or not os.path.isdir(folder):
                 os.unlink(folder)  # whatever stands in its place: a pipe would be waited for

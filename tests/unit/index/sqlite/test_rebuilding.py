@@ -75,6 +75,21 @@ def test_an_index_that_was_open_meanwhile_is_not_asked_any_more(home, before):
     assert answers(home, []) == before
 
 
+@pytest.mark.parametrize("call", ["unlink", "rename", "sync_folder"])
+def test_a_rebuild_that_is_killed_while_it_takes_its_place_loses_nothing(home, before, call):
+    """The old index may be gone and the new one not there: the next command makes another."""
+    child = os.fork()
+    if not child:
+        holder = files if call == "sync_folder" else os
+        die = lambda *given, **more: os.kill(os.getpid(), signal.SIGKILL)
+        opening.rebuild(home, lambda index: (index.counts(), setattr(holder, call, die)))
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert answers(home, []) == before and care.verify(stores.memory(home)) == []
+    care.rebuild(stores.memory(home))
+    assert answers(home, []) == before and remaking.FOLDER not in names(home)
+
+
 def test_a_rebuild_that_is_killed_changes_nothing(home, before):
     child = os.fork()
     if not child:
